@@ -3,6 +3,7 @@
  * 20,000 round trips (Erlang 100,000) between two looks at the clock. No subject has a second ball in the air.
  */
 
+import type { Ref } from 'echelon'
 import { type Bench, erlang, peer } from './frame/bench.ts'
 import { perSecond, signal } from './frame/measure.ts'
 
@@ -34,14 +35,12 @@ export default {
     'lean run queue': async () => {
       const { LeanActor, RunQueue } = await import('./limits.ts')
       const queue = new RunQueue()
-      const pong = new LeanActor<number, Ball>(queue, (count, { left }) => {
-        ping.tell({ type: 'pong', left })
-        return count + 1
-      }, 0)
-      const ping = new LeanActor<number, Ball>(queue, (count, { left }) => {
-        if (left > 0) pong.tell({ type: 'ping', left: left - 1 })
-        return count + 1
-      }, 0)
+      const pong = new LeanActor<undefined, Ball>(queue, (_, { left }) => void ping.tell({ type: 'pong', left }), undefined)
+      const ping = new LeanActor<undefined, Ball>(
+        queue,
+        (_, { left }) => (left > 0 ? void pong.tell({ type: 'ping', left: left - 1 }) : undefined),
+        undefined,
+      )
       return (ms) =>
         perSecond(ms, size, () => {
           ping.tell({ type: 'serve', left: size })
@@ -52,16 +51,16 @@ export default {
     'XState custom logic': async () => {
       const { createActor, fromTransition } = await import('xstate')
       const pong = createActor(
-        fromTransition((count: number, { left }: Ball) => {
+        fromTransition((state: undefined, { left }: Ball) => {
           ping.send({ type: 'pong', left })
-          return count + 1
-        }, 0),
+          return state
+        }, undefined),
       ).start()
       const ping = createActor(
-        fromTransition((count: number, { left }: Ball) => {
+        fromTransition((state: undefined, { left }: Ball) => {
           if (left > 0) pong.send({ type: 'ping', left: left - 1 })
-          return count + 1
-        }, 0),
+          return state
+        }, undefined),
       ).start()
       return (ms) => perSecond(ms, size, () => ping.send({ type: 'serve', left: size }))
     },
@@ -93,15 +92,13 @@ export default {
       const { dispatch, spawn, start } = await loadNact()
       const system = start()
       let batch = signal()
-      const pong = spawn(system, (count: number, { left }: Ball, { self, sender }) => {
+      const pong = spawn(system, (_: undefined, { left }: Ball, { self, sender }) => {
         dispatch(sender, { type: 'pong', left }, self)
-        return count + 1
-      }, 'pong', { initialState: 0 })
-      const ping = spawn(system, (count: number, { left }: Ball, { self }) => {
+      })
+      const ping = spawn(system, (_: undefined, { left }: Ball, { self }) => {
         if (left > 0) dispatch(pong, { type: 'ping', left: left - 1 }, self)
         else batch.finish()
-        return count + 1
-      }, 'ping', { initialState: 0 })
+      })
       return (ms) =>
         perSecond(ms, size, () => {
           batch = signal()
@@ -111,5 +108,45 @@ export default {
     }),
 
     'Erlang processes': erlang('ping_pong', 'raw'),
+
+    Echelon: async () => {
+      const { createRuntime, defineActor, message } = await import('echelon')
+      const z = await import('zod')
+      const runtime = await createRuntime()
+      const ball = message({ left: z.int() })
+      const pongProtocol = { meet: message({ ping: z.custom<Ref<{ pong: typeof ball }>>() }), ping: ball }
+      let batch = signal()
+      const pong = runtime.spawn(
+        defineActor({
+          name: 'pong',
+          protocol: pongProtocol,
+          state: (): Ref<{ pong: typeof ball }> | undefined => undefined,
+          on: {
+            meet: ({ message }) => message.ping,
+            ping: ({ state, message }) => state?.tell({ type: 'pong', left: message.left }),
+          },
+        }),
+      )
+      const ping = runtime.spawn(
+        defineActor({
+          name: 'ping',
+          protocol: { serve: ball, pong: ball },
+          on: {
+            serve: ({ message }) => pong.tell({ type: 'ping', left: message.left - 1 }),
+            pong: ({ message: { left } }) => {
+              if (left > 0) pong.tell({ type: 'ping', left: left - 1 })
+              else batch.finish()
+            },
+          },
+        }),
+      )
+      pong.tell({ type: 'meet', ping })
+      return (ms) =>
+        perSecond(ms, size, () => {
+          batch = signal()
+          ping.tell({ type: 'serve', left: size })
+          return batch.done
+        })
+    },
   },
 } satisfies Bench

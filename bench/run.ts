@@ -42,16 +42,20 @@ if (unknown.length > 0 || !(ms > 0) || (runs !== undefined && !(Number.isInteger
 
 async function runAll(names: readonly string[]): Promise<void> {
   using rounds = new Rounds({ ms, runs, only: values.only, say })
-  let [failed, missed] = [0, 0]
+  const goals = { met: 0, missed: 0, 'not compared': 0 }
+  let failed = 0
   for (const name of names) {
     const bench = await loadBench(name)
     const outcome = await rounds.measure(bench)
     const lines = summarize(bench, outcome.samples)
     failed += outcome.failed.length
-    missed += lines.filter(({ ok }) => ok === false).length
+    for (const { goal, ok } of lines) {
+      if (goal !== undefined) goals[ok === undefined ? 'not compared' : ok ? 'met' : 'missed'] += 1
+    }
     if (values.json) for (const line of lines) process.stdout.write(`${JSON.stringify(line)}\n`)
     else if (lines.length > 0) process.stdout.write(`${table(bench, lines)}\n`)
   }
-  say(`${missed === 0 ? 'No goal missed' : `Goals missed: ${missed}`}${failed === 0 ? '' : `; subjects failed: ${failed}`}.`)
-  if (failed > 0 || (values.strict && missed > 0)) process.exitCode = 1
+  const counts = Object.entries({ ...goals, 'subjects failed': failed }).filter(([, count]) => count > 0)
+  say(`Goals: ${counts.map(([what, count]) => `${count} ${what}`).join(', ') || 'none here'}.`)
+  if (failed > 0 || (values.strict && goals.missed > 0)) process.exitCode = 1
 }

@@ -1,6 +1,7 @@
 /** Makes the peers ready: installs their package when a bench first needs it, and compiles the Erlang programs. */
 
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,13 +9,14 @@ import { fileURLToPath } from 'node:url'
 
 const peersFolder = fileURLToPath(new URL('../peers/', import.meta.url))
 
-/** Installs `bench/peers/` unless it is there; `say` gets progress, one line at a time. */
-export async function installPeers(say: (line: string) => void): Promise<void> {
-  if (existsSync(join(peersFolder, 'node_modules'))) return
+/** Installs `bench/peers/` unless it is there, and says whether it is there now; `say` gets progress, a line at a time. */
+export async function installPeers(say: (line: string) => void): Promise<boolean> {
+  if (existsSync(join(peersFolder, 'node_modules'))) return true
   say('Installing the packages to compare with into bench/peers/ …')
   const npm = spawn('npm', ['ci', '--no-audit', '--no-fund'], { cwd: peersFolder, stdio: ['ignore', 2, 2] })
-  const code = await new Promise((resolve, reject) => npm.once('error', reject).once('exit', resolve))
-  if (code !== 0) throw new Error('npm ci in bench/peers/ failed: see above; the other subjects need no installation')
+  const [code] = await once(npm, 'exit').catch((error: unknown) => [String(error)])
+  if (code !== 0) say(`npm ci in bench/peers/ failed (${code}): the subjects that need it are left out.`)
+  return code === 0
 }
 
 /** Compiles `bench/peers/erlang/*.erl` into a temporary folder; nothing when Erlang is not installed. */

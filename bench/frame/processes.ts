@@ -3,6 +3,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Bench, ErlangSubject, Sample } from './bench.ts'
 
@@ -18,14 +19,14 @@ type Report =
 
 export async function startNode(bench: Bench, subject: string): Promise<SubjectProcess> {
   const child = fork(fileURLToPath(new URL('child.ts', import.meta.url)), [bench.name, subject], {
-    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning', ...(bench.nodeFlags ?? [])],
+    execArgv: [...process.execArgv, '--expose-gc', ...(bench.nodeFlags ?? [])],
     serialization: 'advanced',
   })
   await nextReport(child)
   return {
     async run(ms) {
       child.send(ms)
-      const report = await nextReport(child)
+      const report = await withinLimit(nextReport(child))
       if (report.kind === 'sample') return report.sample
       throw new Error(report.kind === 'failed' ? report.reason : `unexpected report "${report.kind}"`)
     },
@@ -49,6 +50,22 @@ async function nextReport(child: ChildProcess): Promise<Report> {
   }
 }
 
+/** A run that takes this long will not end: a message was lost on the way. */
+const limitMs = 300_000
+
+async function withinLimit<T>(answer: Promise<T>): Promise<T> {
+  const over = new AbortController()
+  const timeout = setTimeout(limitMs, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`no result after ${limitMs / 1_000} s`)
+  })
+  try {
+    return await Promise.race([answer, timeout])
+  } finally {
+    timeout.catch(() => undefined) // aborted on purpose
+    over.abort()
+  }
+}
+
 /** `folder` holds the compiled modules; see `bench_frame.erl` for the other end of the conversation. */
 export async function startErlang(subject: ErlangSubject, folder: string): Promise<SubjectProcess> {
   const args = ['-noshell', '+S', '1:1', ...subject.flags, '-pa', folder, '-s', 'bench_frame', 'main']
@@ -57,7 +74,7 @@ export async function startErlang(subject: ErlangSubject, folder: string): Promi
   return {
     async run(ms) {
       child.stdin.write(`${ms}\n`)
-      const line = await lines.next()
+      const line = await withinLimit(lines.next())
       if (line.done === true) throw new Error('the Erlang process ended')
       const [value = Number.NaN, p99] = line.value.split(' ').map(Number)
       if (Number.isNaN(value)) throw new Error(`Erlang answered "${line.value}"`)
@@ -67,9 +84,16 @@ export async function startErlang(subject: ErlangSubject, folder: string): Promi
   }
 }
 
-async function end(child: ChildProcess, ask: () => void): Promise<void> {
+/** Both kinds end when the line to them closes; one that is stuck in a run does not hear it. */
+async function end(child: ChildProcess, hangUp: () => void): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
-  ask()
+  hangUp()
+  const patience = new AbortController()
+  void setTimeout(5_000, undefined, { signal: patience.signal }).then(
+    () => child.kill('SIGKILL'),
+    () => undefined, // it ended in time
+  )
   await exited
+  patience.abort()
 }

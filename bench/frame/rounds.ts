@@ -1,6 +1,6 @@
 /** Carries a bench out: its subjects side by side, run by run. */
 
-import type { Bench, Sample, Subject } from './bench.ts'
+import type { Bench, PeerSubject, Sample, Subject } from './bench.ts'
 import { compileErlang, installPeers } from './peers.ts'
 import { startErlang, startNode, type SubjectProcess } from './processes.ts'
 import type { Samples } from './report.ts'
@@ -22,10 +22,11 @@ const warmUps = 2
 
 type Start = () => Promise<SubjectProcess>
 
-/** Compiles the Erlang programs once for all benches. */
+/** Compiles the Erlang programs, and installs the packages to compare with, once for all benches. */
 export class Rounds {
   readonly #erlang = compileErlang()
   readonly #options: RoundOptions
+  #peers: Promise<boolean> | undefined
 
   constructor(options: RoundOptions) {
     this.#options = options
@@ -51,6 +52,7 @@ export class Rounds {
         } catch (error) {
           samples.delete(subject)
           failed.push(subject)
+          await this.#close(running, subject)
           this.#options.say(`${bench.name}, ${subject}: ${error instanceof Error ? error.message : String(error)}`)
         }
       }
@@ -71,16 +73,21 @@ export class Rounds {
   async #starts(bench: Bench): Promise<ReadonlyMap<string, Start>> {
     const { only, say } = this.#options
     const subjects = Object.entries(bench.subjects).filter(([name]) => only === undefined || name.includes(only))
-    const isPeer = ([, subject]: [string, Subject]) => typeof subject === 'object' && subject.kind === 'peer'
-    if (subjects.some(isPeer)) await installPeers(say)
+    if (subjects.some(([, subject]) => isPeer(subject))) this.#peers ??= installPeers(say)
+    const peers = await this.#peers
     return new Map(
       subjects.flatMap(([name, subject]): [string, Start][] => {
-        if (typeof subject === 'function' || subject.kind === 'peer') return [[name, () => startNode(bench, name)]]
+        if (isPeer(subject)) return peers === true ? [[name, () => startNode(bench, name)]] : []
+        if (typeof subject === 'function') return [[name, () => startNode(bench, name)]]
         const folder = this.#erlang?.folder
         return folder === undefined ? [] : [[name, () => startErlang(subject, folder)]]
       }),
     )
   }
+}
+
+function isPeer(subject: Subject): subject is PeerSubject {
+  return typeof subject === 'object' && subject.kind === 'peer'
 }
 
 /** Each round begins with another subject, so that none always follows the same neighbour. */

@@ -1,0 +1,131 @@
+/**
+ * Spawn, one message, stop. Each actor adds what the message says to its state and stops by a second message, in all
+ * subjects; a batch is over when all 1,000 of it are known to be gone. "One by one" waits for each before the next.
+ *
+ * Erlang: a bare process, neither linked nor monitored nor registered, that tells the driver its total as its last act.
+ * XState: a root actor, stopped at once since it has no queue. nact: an actor under the system that stops itself.
+ * Echelon: `runtime.spawn`, so supervised and addressable; "gone" is its `exited` promise.
+ */
+
+import { type Bench, erlang, peer } from './frame/bench.ts'
+import { perSecond, signal } from './frame/measure.ts'
+
+const size = 1_000
+const siblings = 100_000
+
+const echelon = (count: number, oneByOne: boolean) => async () => {
+  const { createRuntime, defineActor, message } = await import('echelon')
+  const z = await import('zod')
+  const runtime = await createRuntime()
+  const worker = defineActor({
+    name: 'worker',
+    protocol: { add: message({ by: z.int() }), leave: message() },
+    state: () => 0,
+    on: {
+      add: ({ state, message }) => state + message.by,
+      leave: ({ stop }) => stop(),
+    },
+  })
+  for (let n = 0; n < count; n++) runtime.spawn(worker)
+  const live = () => {
+    const ref = runtime.spawn(worker)
+    ref.tell({ type: 'add', by: 1 })
+    ref.tell({ type: 'leave' })
+    return ref.exited
+  }
+  return (ms: number) =>
+    perSecond(ms, size, async () => {
+      if (!oneByOne) await Promise.all(Array.from({ length: size }, live))
+      else for (let n = 0; n < size; n++) await live()
+    })
+}
+
+export default {
+  name: 'spawn-stop',
+  question: 'How many actors are spawned, handle a message, and stop?',
+  unit: 'actors/s',
+  goals: [
+    { subject: 'Echelon', to: 'Erlang processes', atLeast: 2, aim: 3.4 },
+    { subject: 'Echelon, one by one', to: 'Erlang processes, one by one', atLeast: 2, aim: 3.4 },
+    { subject: 'Echelon, 100,000 siblings', to: 'Echelon', atLeast: 0.8 },
+  ],
+  subjects: {
+    'lean run queue': async () => {
+      const { LeanActor, RunQueue } = await import('./limits.ts')
+      const queue = new RunQueue()
+      return (ms) =>
+        perSecond(ms, size, () => {
+          for (let n = 0; n < size; n++) {
+            const actor = new LeanActor<number, number>(queue, (total, by, self) => (by === 0 ? (self.stop(), total) : total + by), 0)
+            actor.tell(1)
+            actor.tell(0)
+          }
+          queue.run()
+        })
+    },
+
+    'XState custom logic': async () => {
+      const { createActor, fromTransition } = await import('xstate')
+      const logic = fromTransition((total: number, { by }: { type: 'add'; by: number }) => total + by, 0)
+      return (ms) =>
+        perSecond(ms, size, () => {
+          for (let n = 0; n < size; n++) {
+            const actor = createActor(logic).start()
+            actor.send({ type: 'add', by: 1 })
+            actor.stop()
+          }
+        })
+    },
+
+    'XState machine': async () => {
+      const { assign, createActor, setup } = await import('xstate')
+      const machine = setup({
+        types: { context: {} as { total: number }, events: {} as { type: 'add'; by: number } },
+      }).createMachine({
+        context: { total: 0 },
+        on: { add: { actions: assign({ total: ({ context, event }) => context.total + event.by }) } },
+      })
+      return (ms) =>
+        perSecond(ms, size, () => {
+          for (let n = 0; n < size; n++) {
+            const actor = createActor(machine).start()
+            actor.send({ type: 'add', by: 1 })
+            actor.stop()
+          }
+        })
+    },
+
+    nact: peer(async () => {
+      const { loadNact } = await import('./peers/nact.ts')
+      const { dispatch, spawn, start, stop } = await loadNact()
+      const system = start()
+      let [left, spawned] = [0, 0] // named by number: its random names collide
+      let batch = signal()
+      const receive = (total: number, { by }: { by: number }, { self }: { self: ReturnType<typeof start> }) => {
+        if (by > 0) return total + by
+        stop(self)
+        if (--left === 0) batch.finish()
+        return total
+      }
+      return (ms) =>
+        perSecond(ms, size, () => {
+          batch = signal()
+          left = size
+          for (let n = 0; n < size; n++) {
+            const actor = spawn(system, receive, `worker-${spawned++}`, { initialState: 0 })
+            dispatch(actor, { by: 1 })
+            dispatch(actor, { by: 0 })
+          }
+          return batch.done
+        })
+    }),
+
+    'Erlang processes': erlang('spawn_stop', 'raw'),
+    'Erlang processes, one by one': erlang('spawn_stop', 'one_by_one'),
+    'Erlang processes, 100,000 siblings': erlang('spawn_stop', 'among_siblings'),
+    'gen_server, one by one': erlang('spawn_stop', 'server'),
+    Echelon: echelon(0, false),
+    'Echelon, one by one': echelon(0, true),
+    'Echelon, 100,000 siblings': echelon(siblings, false),
+  },
+} satisfies Bench
