@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  // Tests import `echelon` and `echelon/testing` as a user does, and get the source.
+  ssr: { resolve: { conditions: ['echelon-source', 'node', 'import', 'module', 'default'] } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    typecheck: { include: ['test/types/**/*.test-d.ts'], checker: 'tsc' },
+  },
+})
