@@ -1,40 +1,34 @@
-%% Eight processes send to one, in bursts of 100, and a message to themselves between two bursts.
-%% Only what the one receives is counted. `at_once` sends everything in one loop instead.
+%% Eight processes send to one that adds up; when it has them all, the next batch begins.
+%% `raw` sends 500 from each, as the other subjects do, `many` 20,000: mailboxes here have no bound.
 -module(fan_in).
--export([raw/0, at_once/0]).
+-export([raw/0, many/0]).
 
 -define(SENDERS, 8).
--define(BURST, 100).
--define(EACH, 20000).
 
-raw() -> start(fun sender/1).
-at_once() -> start(fun eager/1).
+raw() -> start(500).
+many() -> start(20000).
 
-start(Sender) ->
+start(Each) ->
     Driver = self(),
-    Sink = spawn_link(fun() -> sink(Driver, 0) end),
-    Senders = [spawn_link(fun() -> Sender(Sink) end) || _ <- lists:seq(1, ?SENDERS)],
+    Size = ?SENDERS * Each,
+    Sink = spawn_link(fun() -> sink(Driver, 0, Size) end),
+    Senders = [spawn_link(fun() -> sender(Sink) end) || _ <- lists:seq(1, ?SENDERS)],
     fun(Ms) ->
-        bench_frame:per_second(Ms, ?SENDERS * ?EACH, fun() ->
-            [S ! {send, ?EACH} || S <- Senders],
+        bench_frame:per_second(Ms, Size, fun() ->
+            [Sender ! {send, Each} || Sender <- Senders],
             receive done -> ok end
         end)
     end.
 
-sink(Driver, ?SENDERS * ?EACH) -> Driver ! done, sink(Driver, 0);
-sink(Driver, Count) ->
-    receive {add, By} -> sink(Driver, Count + By) end.
+sink(Driver, Total, Size) when Total >= Size ->
+    Driver ! done,
+    sink(Driver, 0, Size);
+sink(Driver, Total, Size) ->
+    receive {add, By} -> sink(Driver, Total + By, Size) end.
 
 sender(Sink) ->
-    receive
-        {send, 0} -> ok;
-        {send, Left} -> burst(Sink, ?BURST), self() ! {send, Left - ?BURST}
-    end,
+    receive {send, Count} -> burst(Sink, Count) end,
     sender(Sink).
-
-eager(Sink) ->
-    receive {send, Left} -> burst(Sink, Left) end,
-    eager(Sink).
 
 burst(_, 0) -> ok;
 burst(Sink, N) -> Sink ! {add, 1}, burst(Sink, N - 1).
