@@ -1,0 +1,94 @@
+/** What one side saw of a case: the start of the tree, then one entry per step. */
+export type Trace = readonly Entry[]
+
+export interface Entry {
+  /** Of the step: `ok`, `skipped` (its target was not there), or what the supervisor answered. */
+  readonly answer: string
+  readonly events: readonly TraceEvent[]
+  /** Every living supervisor after the step, by id. */
+  readonly state: readonly SupervisorState[]
+}
+
+export interface TraceEvent {
+  /** The incarnation of a supervisor to which the child belongs: `root#1`; empty for the root itself. */
+  readonly owner: string
+  readonly kind: EventKind
+  readonly id: string
+  /** `normal`, `shutdown`, `shutdown(x)`, `crash`, `killed`, `failed_to_start(id)`, or empty. */
+  readonly reason: string
+}
+
+/**
+ * `start`, `start_failed`, `start_ignored`: how a start of a worker went, or a scripted start of a supervisor that
+ * began nothing. `sup_start`: a supervisor begins, before its children. `stop`: a worker obeys the stop signal.
+ * `ignores_signal`: it does not. `exits`: it ends by itself. `killed`: it is gone without a word.
+ * `sup_exit`: a supervisor is gone, after its children.
+ */
+export type EventKind =
+  'start' | 'start_failed' | 'start_ignored' | 'sup_start' | 'stop' | 'ignores_signal' | 'exits' | 'killed' | 'sup_exit'
+
+export interface SupervisorState {
+  readonly id: string
+  /** In the order of `supervisor:which_children`: last started first; dynamic children by name. */
+  readonly children: readonly (readonly [id: string, status: string])[]
+  /** specs, active, supervisors, workers. */
+  readonly counts: readonly number[]
+}
+
+/**
+ * The trace as text, one line per event, in a form that equal behaviour makes equal.
+ *
+ * The order of a trace is the order of what happened, with two exceptions where OTP promises none:
+ *
+ * 1. The children of a dynamic supervisor stop in parallel: what they say in a row is sorted.
+ * 2. After a supervisor was killed, its orphans end while its parent restarts it; and subtrees of a dynamic supervisor
+ *    stop in parallel. The events of such a step are taken apart by owner (each supervisor incarnation keeps its order),
+ *    and the last words of orphans are sorted.
+ */
+export function canonical(trace: Trace, isDynamic: (supervisorId: string) => boolean): readonly string[] {
+  return trace.flatMap((entry, step) => [
+    `${step === 0 ? 'start' : `step ${step}`}: ${entry.answer}`,
+    ...canonicalEvents(entry.events, isDynamic).map((event) => `  ${describe(event)}`),
+    ...entry.state.map((supervisor) => `  = ${describeState(supervisor, isDynamic(supervisor.id))}`),
+  ])
+}
+
+const describe = ({ owner, kind, id, reason }: TraceEvent): string =>
+  [`${kind} ${id}`, reason, owner === '' ? '' : `(${owner})`].filter((part) => part !== '').join(' ')
+
+const describeState = ({ id, children, counts }: SupervisorState, unordered: boolean): string => {
+  const shown = children.map(([child, status]) => `${child}:${status}`)
+  return `${id} [${(unordered ? shown.sort() : shown).join(' ')}] ${counts.join('/')}`
+}
+
+const supervisorOf = (owner: string): string => owner.slice(0, owner.lastIndexOf('#'))
+const partings: readonly EventKind[] = ['stop', 'ignores_signal', 'killed', 'sup_exit']
+
+function canonicalEvents(
+  events: readonly TraceEvent[],
+  isDynamic: (supervisorId: string) => boolean,
+): readonly TraceEvent[] {
+  const inParallel = ({ owner, kind }: TraceEvent): boolean => partings.includes(kind) && isDynamic(supervisorOf(owner))
+  const concurrent = events.some(
+    (event) => event.kind === 'sup_exit' && (event.reason === 'killed' || inParallel(event)),
+  )
+  if (!concurrent) return sortRuns(events, inParallel)
+  const byOwner = Map.groupBy(events, ({ owner }) => owner)
+  const lastWords = (event: TraceEvent): boolean => event.reason === 'killed' || inParallel(event)
+  return [...byOwner.keys()].sort().flatMap((owner) => sortRuns(byOwner.get(owner) ?? [], lastWords))
+}
+
+/** Sorts each longest run of neighbours of one owner for which `loose` holds, and leaves the rest where it is. */
+function sortRuns(events: readonly TraceEvent[], loose: (event: TraceEvent) => boolean): readonly TraceEvent[] {
+  const sorted: TraceEvent[] = []
+  for (let from = 0; from < events.length;) {
+    const owner = events[from]?.owner
+    let to = from
+    while (to < events.length && events.slice(to, to + 1).every((event) => event.owner === owner && loose(event)))
+      to += 1
+    if (to === from) to += 1
+    sorted.push(...events.slice(from, to).sort((a, b) => (describe(a) < describe(b) ? -1 : 1)))
+    from = to
+  }
+  return sorted
+}
