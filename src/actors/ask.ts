@@ -1,0 +1,171 @@
+import type { TimerHandle } from '../core/clock.ts'
+import {
+  AnswerInvalidError,
+  AskCancelledError,
+  AskCycleError,
+  AskTimeoutError,
+  DefinitionInvalidError,
+  FencedError,
+  MailboxFullError,
+  MessageInvalidError,
+  MessageUnknownError,
+  RuntimeClosedError,
+  TargetDownError,
+} from '../core/errors.ts'
+import { exits, type ExitReason } from '../core/exit.ts'
+import type { Message } from '../core/message.ts'
+import { currentContext } from './ambient.ts'
+import type { Cell } from './cell.ts'
+import type { MessageContext } from './context.ts'
+import { Envelope } from './envelope.ts'
+import { parseAnswer, parseMessage, type ProtocolEntry } from './protocol.ts'
+
+/** Milliseconds that an ask waits when it names no `timeoutMs`: gen_server's 5 s. */
+export const defaultAskTimeoutMs = 5000
+
+export interface AskOptions {
+  /** Milliseconds to wait; default 5,000. An ask made while answering another never outlives that one's deadline. */
+  readonly timeoutMs?: number
+  /** Cancels the ask. The actor that answers sees it as its context's `signal`. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * One question on its way. It settles exactly once: by an answer, an error, its deadline, the end of its target, or its
+ * signal. An answer after that is a dead letter.
+ */
+export class Ask {
+  readonly entry: ProtocolEntry
+  readonly signal: AbortSignal | undefined
+  /** When it gives up, on the monotonic clock of its node, in milliseconds. */
+  readonly deadlineMs: number
+  /** The message whose handler asked: the link to the rest of the call chain. */
+  readonly asker: MessageContext | undefined
+  /** The cell that holds it; it changes when a restart keeps the mailbox. */
+  target: Cell
+  /** Taken from the mailbox: its handler has seen it. */
+  accepted = false
+  settled = false
+  // Neighbours in the target's list of open asks.
+  previous: Ask | undefined
+  next: Ask | undefined
+  readonly #resolve: (answer: unknown) => void
+  readonly #reject: (error: Error) => void
+  readonly #timer: TimerHandle
+  readonly #onAbort: (() => void) | undefined
+
+  constructor(
+    target: Cell,
+    entry: ProtocolEntry,
+    timeoutMs: number,
+    asker: MessageContext | undefined,
+    signal: AbortSignal | undefined,
+    resolve: (answer: unknown) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.target = target
+    this.entry = entry
+    this.asker = asker
+    this.signal = signal
+    this.#resolve = resolve
+    this.#reject = reject
+    const { clock } = target.kernel
+    this.deadlineMs = clock.now() + timeoutMs
+    this.#timer = clock.setTimeout(() => {
+      this.fail(new AskTimeoutError(this.target.path, entry.type, timeoutMs))
+    }, timeoutMs)
+    if (signal !== undefined) {
+      this.#onAbort = () => {
+        this.fail(new AskCancelledError(this.target.path, entry.type, signal.reason))
+      }
+      signal.addEventListener('abort', this.#onAbort)
+    }
+  }
+
+  /** @throws {AnswerInvalidError} `ANSWER_INVALID`, to asker and answerer alike. */
+  answer(given: unknown): void {
+    const parsed = parseAnswer(this.entry, given)
+    if (!parsed.success) {
+      const error = new AnswerInvalidError(this.target.path, this.entry.type, parsed.issues)
+      this.fail(error)
+      throw error
+    }
+    if (this.#settle()) this.#resolve(parsed.data)
+  }
+
+  fail(error: Error): void {
+    if (this.#settle()) this.#reject(error)
+  }
+
+  targetEnded(reason: ExitReason): void {
+    this.fail(new TargetDownError(this.target.path, this.entry.type, reason))
+  }
+
+  #settle(): boolean {
+    if (this.settled) return false
+    this.settled = true
+    this.target.kernel.clock.clearTimeout(this.#timer)
+    if (this.#onAbort !== undefined) this.signal?.removeEventListener('abort', this.#onAbort)
+    this.target.forgetAsk(this)
+    return true
+  }
+}
+
+/** Asks `target` and gives its answer. Rejects with the typed errors that `Ref.ask` lists. */
+export function ask(target: Cell, given: Message, options: AskOptions = {}): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const asker = currentContext()
+    const { kernel } = target
+    if (asker?.fenced === true) {
+      asker.cell.zombie('ask')
+      throw new FencedError(asker.cell.path, 'ask')
+    }
+    const entry = questionEntry(target, given)
+    if (kernel.refusesAsks) throw new RuntimeClosedError(kernel.node, `it answers no '${entry.type}' any more`)
+    const message = parseMessage(entry, given, () => target.path)
+    const { signal } = options
+    if (signal?.aborted === true) throw new AskCancelledError(target.path, entry.type, signal.reason)
+    const timeoutMs = budgetMs(target, entry, options.timeoutMs ?? defaultAskTimeoutMs, asker)
+    if (!target.accepting) throw new TargetDownError(target.path, entry.type, target.exit ?? exits.noproc)
+    refuseCycle(target, entry, asker)
+    const pending = new Ask(target, entry, timeoutMs, asker, signal, resolve, reject)
+    target.rememberAsk(pending)
+    if (target.enqueue(new Envelope(message, pending))) return
+    pending.fail(new MailboxFullError(target.path, target.definition.mailbox.capacity, message))
+  })
+}
+
+function questionEntry(target: Cell, given: Message): ProtocolEntry {
+  const { table } = target.definition
+  const isObject = typeof given === 'object' && (given as Message | null) !== null
+  const entry = isObject ? table.get(given.type) : undefined
+  if (entry === undefined) {
+    throw new MessageUnknownError(target.path, isObject ? String(given.type) : String(given), [...table.keys()], given)
+  }
+  if (entry.kind !== 'question') {
+    throw new MessageInvalidError(target.path, entry.type, ['it is a message and has no answer: tell it'], given)
+  }
+  return entry
+}
+
+/** An ask inside an ask gets what is left of the outer one: time shrinks at every hop and never grows. */
+function budgetMs(target: Cell, entry: ProtocolEntry, timeoutMs: number, asker: MessageContext | undefined): number {
+  if (!(timeoutMs > 0)) throw new DefinitionInvalidError(`ask '${entry.type}'`, `timeoutMs ${timeoutMs} is not above 0`)
+  const outer = asker?.envelope?.ask
+  if (outer === undefined) return timeoutMs
+  const leftMs = outer.deadlineMs - target.kernel.clock.now()
+  if (leftMs <= 0) throw new AskTimeoutError(target.path, entry.type, 0)
+  return Math.min(timeoutMs, leftMs)
+}
+
+/**
+ * Refuses an ask whose target is itself waiting, up the call chain, for this ask's answer. Only handlers that wait
+ * block their actor: async ones of an actor that is not reentrant. @see Orleans' call-chain reentrancy
+ */
+function refuseCycle(target: Cell, entry: ProtocolEntry, asker: MessageContext | undefined): void {
+  const chain: string[] = [target.path]
+  for (let link = asker; link !== undefined; link = link.envelope?.ask?.asker) {
+    chain.unshift(link.cell.path)
+    if (link.cell === target && link.blocking) throw new AskCycleError(chain, entry.type)
+  }
+}

@@ -1,0 +1,53 @@
+import type { TimerHandle } from '../core/clock.ts'
+import type { ExitReason } from '../core/exit.ts'
+import type { Random } from '../core/random.ts'
+import type { Ask } from './ask.ts'
+import type { Cell } from './cell.ts'
+import type { SnapshotObserver } from './ref.ts'
+import type { TimerBook } from './timers.ts'
+import type { Monitor } from './watch.ts'
+
+/** What a supervisor decided about a failure, for the moment that the cell has ended. */
+export type Verdict = 'restart' | 'stop' | 'escalate'
+
+/** What an incarnation has used up of its budget. */
+export interface Spent {
+  usd: number
+  tokens: number
+  calls: number
+  messages: number
+}
+
+/** The parts of a cell that most actors never need: kept apart so that an idle actor stays small. */
+export class CellParts {
+  namesGiven = 0
+  random: Random | undefined
+  timers: TimerBook | undefined
+  abort: AbortController | undefined
+  aborted = false
+  /** Asks to this cell that have no answer yet: the head of a linked list. */
+  openAsks: Ask | undefined
+  /** Who watches this cell. */
+  monitors: Set<Monitor> | undefined
+  /** Whom this cell watches. */
+  watching: Set<Monitor> | undefined
+  /** Undone when it ends: names, services, subscriptions. */
+  cleanups: Set<() => void> | undefined
+  observers: Set<SnapshotObserver> | undefined
+  /** Outlives the parts of a cell that ended: kept while the supervisor decides. */
+  verdict: Verdict = 'restart'
+  spent: Spent | undefined
+  /** The message that crashed the last incarnation, and how often it did, when the spec says to try it again. */
+  failing: { readonly item: object; readonly times: number } | undefined
+  killTimer: TimerHandle | undefined
+  watchdog: TimerHandle | undefined
+  wallTimer: TimerHandle | undefined
+  /** Children still to be stopped, in start order, while this cell stops. */
+  toStop: Cell[] | undefined
+  saidStopping = false
+  /** Stopped by a supervisor that starts it again: its mailbox may be kept. */
+  keep = false
+  failedToStart = false
+  /** Resolvers of `ref.exited` and `ref.stop`. */
+  ended: { readonly promise: Promise<ExitReason>; readonly resolve: (reason: ExitReason) => void } | undefined
+}

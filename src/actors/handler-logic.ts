@@ -1,0 +1,123 @@
+import type { ActorLogic, ActorScope, AnyEventObject, Snapshot } from 'xstate'
+import { NotHostedError } from '../core/errors.ts'
+import type { ExitReason } from '../core/exit.ts'
+import { runAsync } from './ambient.ts'
+import type { MessageContext } from './context.ts'
+import { hostedContext } from './root-host.ts'
+
+/** Snapshot of a handler actor: XState's shape, with the state as its context. */
+export type HandlerSnapshot<S> = Snapshot<undefined> & { readonly context: S }
+
+type Handler = (context: never) => unknown
+interface HandlerEntry {
+  readonly handle: Handler
+  /** Declared `async`, or seen to return a promise: then it runs where `currentContext` can follow it. */
+  async: boolean
+}
+
+interface HandlerLogicOptions {
+  readonly state: (options: { readonly input: unknown }) => unknown
+  readonly on: Readonly<Record<string, Handler | undefined>>
+}
+
+type Scope = ActorScope<HandlerSnapshot<unknown>, AnyEventObject>
+
+/** Tells XState-hosted handler logic what an async handler came to. Never leaves its actor. */
+export const settledType = 'xstate.echelon.settled'
+
+const AsyncFunction = (async () => {}).constructor
+
+const isPromise = (value: unknown): value is Promise<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+
+/**
+ * Plain handlers as XState actor logic. `react` is what the lean host calls; `transition` is the same under XState's
+ * `createActor`.
+ */
+export class HandlerLogic implements ActorLogic<HandlerSnapshot<unknown>, AnyEventObject, unknown> {
+  readonly #state: HandlerLogicOptions['state']
+  readonly #handlers: ReadonlyMap<string, HandlerEntry>
+
+  constructor({ state, on }: HandlerLogicOptions) {
+    this.#state = state
+    this.#handlers = new Map(
+      Object.entries(on)
+        .filter((entry): entry is [string, Handler] => entry[1] !== undefined)
+        .map(([type, handle]) => [type, { handle, async: handle instanceof AsyncFunction }]),
+    )
+  }
+
+  getInitialSnapshot = (_scope: unknown, input: unknown): HandlerSnapshot<unknown> => activeSnapshot(this.#state({ input }))
+
+  /** Runs the handler: the next state, undefined for "unchanged", or a promise of either. */
+  react(context: MessageContext, snapshot: HandlerSnapshot<unknown>): unknown {
+    context.state = snapshot.context
+    const entry = this.#handlers.get(context.message.type)
+    if (entry === undefined) return undefined
+    // A handler takes the context of its own message type: the map is by type.
+    const handle = entry.handle as (context: MessageContext) => unknown
+    if (entry.async) {
+      context.blocking = !context.cell.definition.reentrant
+      return runAsync(context, () => handle(context))
+    }
+    const next = handle(context)
+    if (isPromise(next)) entry.async = true
+    return next
+  }
+
+  /** The snapshot after `next`: itself when nothing changed. */
+  apply(snapshot: HandlerSnapshot<unknown>, next: unknown): HandlerSnapshot<unknown> {
+    if (next === undefined) return snapshot
+    // State is data, so a function is an update of it.
+    const state = typeof next === 'function' ? (next as (current: unknown) => unknown)(snapshot.context) : next
+    return state === snapshot.context ? snapshot : activeSnapshot(state)
+  }
+
+  transition = (snapshot: HandlerSnapshot<unknown>, event: AnyEventObject, scope: Scope): HandlerSnapshot<unknown> => {
+    if (event.type === settledType) return this.apply(snapshot, event['next'])
+    const context = hostedContext(scope.self)
+    if (context === undefined) {
+      if (this.#handlers.has(event.type)) return this.#bare(snapshot, event)
+      return snapshot
+    }
+    const next = this.react(context, snapshot)
+    if (!isPromise(next)) return this.apply(snapshot, next)
+    context.pending = next
+    return snapshot
+  }
+
+  getPersistedSnapshot = (snapshot: HandlerSnapshot<unknown>): Snapshot<unknown> => snapshot
+
+  // What was persisted is what getPersistedSnapshot gave: a snapshot of this logic.
+  restoreSnapshot = (persisted: unknown): HandlerSnapshot<unknown> => persisted as HandlerSnapshot<unknown>
+
+  /** Under a bare `createActor` there is state and message; whatever needs a runtime says so. */
+  #bare(snapshot: HandlerSnapshot<unknown>, event: AnyEventObject): HandlerSnapshot<unknown> {
+    const handle = this.#handlers.get(event.type)?.handle as ((context: object) => unknown) | undefined
+    const context = new Proxy(
+      { state: snapshot.context, message: event },
+      {
+        get: (target, key) => {
+          if (key in target) return target[key as keyof typeof target]
+          throw new NotHostedError(`'${String(key)}' in a handler for '${event.type}'`)
+        },
+      },
+    )
+    const next = handle?.(context)
+    if (isPromise(next)) throw new NotHostedError(`the async handler for '${event.type}'`)
+    return this.apply(snapshot, next)
+  }
+}
+
+export const activeSnapshot = (context: unknown): HandlerSnapshot<unknown> => ({
+  status: 'active',
+  output: undefined,
+  error: undefined,
+  context,
+})
+
+/** The last snapshot of an incarnation that ended for `reason`. */
+export function finalSnapshot(context: unknown, reason: ExitReason): HandlerSnapshot<unknown> {
+  if (reason.kind === 'crash') return { status: 'error', output: undefined, error: reason.error, context }
+  return { status: reason.kind === 'normal' ? 'done' : 'stopped', output: undefined, error: undefined, context }
+}

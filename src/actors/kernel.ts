@@ -1,0 +1,33 @@
+import type { Clock } from '../core/clock.ts'
+import type { NodeName, RuntimeId } from '../core/ids.ts'
+import type { Random } from '../core/random.ts'
+import type { DiscoveryKey, EscalationRequest, EscalationOutcome, Topic } from '../core/services.ts'
+import type { Cell } from './cell.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { AnyRef, Ref } from './ref.ts'
+import type { Protocol } from './protocol.ts'
+
+/** What a cell needs from the runtime that it lives in: the seam between one actor and everything around it. */
+export interface Kernel {
+  readonly id: RuntimeId
+  readonly node: NodeName
+  readonly clock: Clock
+  readonly random: Random
+  readonly deadLetters: DeadLetters
+  /** Shutting down: asks are refused. */
+  readonly refusesAsks: boolean
+  /** Gives the cell a turn soon. Call it once until `cell.run` was called. */
+  schedule(cell: Cell): void
+  /** Runs `task` in a turn of its own, never on the caller's stack. */
+  defer(task: () => void): void
+  countZombieEffect(): void
+  observerFailed(observer: string, error: unknown): void
+
+  /** Publishes to the subscribers that the topic has now. */
+  publish(topic: Topic<unknown>, payload: unknown): void
+  subscribe(topic: Topic<unknown>, listener: (payload: never) => void): () => void
+  /** Makes `ref` findable under `key`; the result takes it back. */
+  offerService(key: DiscoveryKey<Protocol>, ref: AnyRef): () => void
+  findServices<P extends Protocol>(key: DiscoveryKey<P>): readonly Ref<P>[]
+  escalate(from: Cell, request: EscalationRequest<string>): Promise<EscalationOutcome<string>>
+}

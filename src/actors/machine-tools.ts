@@ -1,0 +1,84 @@
+import {
+  setup,
+  type ActionArgs,
+  type ActionFunction,
+  type AnyEventObject,
+  type DelayConfig,
+  type EventObject,
+  type GuardPredicate,
+  type MachineContext,
+  type MetaObject,
+  type NonReducibleUnknown,
+  type ParameterizedObject,
+  type SetupReturn,
+  type SetupTypes,
+  type UnknownActorLogic,
+} from 'xstate'
+import type { MessageContext } from './context.ts'
+import type { Signal } from './definition.ts'
+import type { Protocol, ReceivedOf, ReplyOf } from './protocol.ts'
+import { hostedContext } from './root-host.ts'
+
+/** Events of a chart: the messages and questions of its protocol, and the signals of the runtime. */
+export type ChartEvent<P extends Protocol> = ReceivedOf<P> | Exclude<Signal, { readonly type: 'actor.started' | 'actor.stopping' }>
+
+type Params = Record<string, ParameterizedObject['params'] | undefined>
+type Values<T> = T[keyof T]
+type Parameterized<Map extends Params> = Values<{ [K in keyof Map as K & string]: { type: K & string; params: Map[K] } }>
+type Provided<Actors extends Record<string, UnknownActorLogic>> = Values<{
+  [K in keyof Actors as K & string]: { src: K & string; logic: Actors[K]; id: string | undefined }
+}>
+
+/** XState's `setup` with the events filled in from the protocol; everything else is as in XState. */
+type ChartSetup<E extends AnyEventObject> = <
+  Context extends MachineContext,
+  Actors extends Record<string, UnknownActorLogic> = {},
+  Actions extends Params = {},
+  Guards extends Params = {},
+  Delay extends string = never,
+  Tag extends string = string,
+  Input = NonReducibleUnknown,
+  Output extends NonReducibleUnknown = NonReducibleUnknown,
+  Emitted extends EventObject = EventObject,
+  Meta extends MetaObject = MetaObject,
+>(parts: {
+  readonly types?: Omit<SetupTypes<Context, E, {}, Tag, Input, Output, Emitted, Meta, Meta>, 'events'>
+  readonly actors?: { [K in keyof Actors]: Actors[K] }
+  readonly actions?: {
+    [K in keyof Actions]: ActionFunction<Context, E, E, Actions[K], Provided<Actors>, Parameterized<Actions>, Parameterized<Guards>, Delay, Emitted>
+  }
+  readonly guards?: { [K in keyof Guards]: GuardPredicate<Context, E, Guards[K], Parameterized<Guards>> }
+  readonly delays?: { [K in Delay]: DelayConfig<Context, E, Parameterized<Actions>['params'], E> }
+}) => SetupReturn<Context, E, Actors, {}, Actions, Guards, Delay, Tag, Input, Output, Emitted, Meta>
+
+type PlainAction = <C extends MachineContext, X extends EventObject, E extends EventObject>(args: ActionArgs<C, X, E>) => void
+
+/** What the builder of a chart is given: XState's `setup`, typed by the protocol, and actions that only a cell can do. */
+export interface MachineTools<P extends Protocol> {
+  readonly setup: ChartSetup<ChartEvent<P>>
+  /** An action that answers the question which is the current event. */
+  readonly reply: <C extends MachineContext, X extends EventObject, E extends EventObject>(
+    answer: (args: ActionArgs<C, X, E>) => ReplyOf<P, X['type'] & keyof P & string>,
+  ) => (args: ActionArgs<C, X, E>) => void
+  /** An action that sets the current event aside until `unstashAll`. */
+  readonly stash: PlainAction
+  readonly unstashAll: PlainAction
+  /** An action that sets the current event aside until the chart is in another state: gen_statem's postpone. */
+  readonly postpone: PlainAction
+}
+
+const contextOf = ({ self }: { readonly self: object }): MessageContext | undefined => hostedContext(self)
+
+const tools: MachineTools<Protocol> = {
+  // XState infers the same types; ours only fix what the events are.
+  setup: setup as unknown as MachineTools<Protocol>['setup'],
+  reply: (answer) => (args) => {
+    contextOf(args)?.reply(answer(args))
+  },
+  stash: (args) => contextOf(args)?.stash(),
+  unstashAll: (args) => contextOf(args)?.unstashAll(),
+  postpone: (args) => contextOf(args)?.postpone(),
+}
+
+// At run time the tools are the same for every protocol: it exists in types only.
+export const machineTools = tools as unknown as MachineTools<Protocol> & MachineTools<never>

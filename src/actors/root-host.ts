@@ -1,0 +1,222 @@
+import {
+  createActor,
+  type Actor,
+  type AnyActorLogic,
+  type AnyEventObject,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  type Snapshot,
+} from 'xstate'
+import type { TimerHandle } from '../core/clock.ts'
+import { InterruptedError } from '../core/errors.ts'
+import { exits } from '../core/exit.ts'
+import type { Cell } from './cell.ts'
+import type { MessageContext } from './context.ts'
+import type { Host } from './host.ts'
+
+type RootActor = Actor<AnyActorLogic>
+
+/** One XState root actor and what its cell needs to know of it. */
+interface Hosted {
+  readonly actor: RootActor
+  /** The message that it is at. */
+  context: MessageContext | undefined
+  /** Failure that XState reported, until the cell has taken it. */
+  failure: { readonly error: unknown } | undefined
+}
+
+const hostedByCell = new WeakMap<Cell, Hosted>()
+const hostedByActor = new WeakMap<object, Hosted>()
+
+/** The context of the message that an XState-hosted actor of ours is at. */
+export const hostedContext = (actor: object): MessageContext | undefined => hostedByActor.get(actor)?.context
+
+/** The XState actor inside a cell, when there is one. */
+export const xstateActorOf = (cell: Cell): RootActor | undefined => hostedByCell.get(cell)?.actor
+
+/** XState's own bound is infinite: a chart with an eventless loop would hang the process. */
+const maxIterations = 10_000
+
+/**
+ * Runs any XState logic in a root actor of its own, with its own system, so that a stop costs what its own timers cost.
+ * What XState leaves to chance when it runs alone is settled here: an observer for errors is always attached, failures
+ * of invoked children are not swallowed by `*`, endless eventless loops end, timers are bound to the incarnation, and a
+ * restart from a snapshot re-arms `after` and never silently runs an interrupted invocation again.
+ */
+export const rootHost: Host = {
+  canResume: false,
+  stopsInParallel: false,
+
+  start(cell, previous) {
+    const restored = previous !== undefined && cell.rules.stateOnRestart === 'snapshot' ? restorePoint(previous) : undefined
+    const { inspect } = cell.rules
+    const actor = createActor(guarded(cell.definition.logic), {
+      id: cell.name,
+      input: cell.input,
+      clock: cellClock(cell),
+      ...(inspect === undefined ? {} : { inspect }),
+      ...(restored === undefined ? {} : { snapshot: restored.snapshot }),
+    })
+    const hosted: Hosted = { actor, context: undefined, failure: undefined }
+    hostedByCell.set(cell, hosted)
+    hostedByActor.set(actor, hosted)
+    actor.subscribe({
+      next: (snapshot: Snapshot<unknown>) => {
+        cell.publish(snapshot, cell.hasSetAside && changedValue(cell.snapshot, snapshot))
+      },
+      error: (error) => {
+        hosted.failure = { error }
+        if (hosted.context === undefined && cell.status !== 'starting') takeFailure(cell, hosted)
+      },
+      complete: () => {
+        if (cell.status !== 'stopped') cell.stopSelf(exits.normal)
+      },
+    })
+    if (cell.rules.stateOnRestart === 'snapshot') keepTimers(cell, hosted)
+    actor.start()
+    if (hosted.failure !== undefined) throw hosted.failure.error
+    cell.snapshot = actor.getSnapshot()
+    for (const { event, id, leftMs } of restored?.timers ?? []) actor.system.scheduler.schedule(actor, actor, event, leftMs, id)
+    if (cell.snapshot?.status === 'done') cell.stopSelf(exits.normal)
+  },
+
+  react(context) {
+    const { cell } = context
+    const hosted = hostedByCell.get(cell)
+    if (hosted === undefined) return undefined
+    hosted.context = context
+    hosted.actor.send(context.message)
+    hosted.context = undefined
+    const { failure } = hosted
+    if (failure !== undefined) {
+      hosted.failure = undefined
+      throw failure.error
+    }
+    return context.pending === undefined ? undefined : settle(context, hosted, context.pending)
+  },
+
+  end(cell) {
+    const hosted = hostedByCell.get(cell)
+    if (hosted === undefined) return
+    hosted.actor.stop()
+  },
+}
+
+async function settle(context: MessageContext, { actor }: Hosted, pending: Promise<unknown>): Promise<void> {
+  const next = await pending
+  if (!context.fenced) actor.send({ type: 'xstate.echelon.settled', next })
+  else if (next !== undefined) context.cell.zombie('state')
+}
+
+function takeFailure(cell: Cell, hosted: Hosted): void {
+  const { failure } = hosted
+  hosted.failure = undefined
+  if (failure !== undefined) cell.fail(failure.error)
+}
+
+/** A machine that ends when an eventless loop does not, and that fails when `*` would swallow a child's failure. */
+function guarded(logic: AnyActorLogic): AnyActorLogic {
+  if (!isMachine(logic)) return logic
+  const known = guardedMachines.get(logic)
+  if (known !== undefined) return known
+  const options = { ...logic.options, maxIterations: Math.min(logic.options.maxIterations ?? maxIterations, maxIterations) }
+  // The machine itself with two members replaced: methods, getters and private parts are inherited.
+  const guardedMachine = Object.create(logic, {
+    options: { value: options, enumerable: true },
+    transition: {
+      value(snapshot: AnyMachineSnapshot, event: AnyEventObject, scope: Parameters<AnyStateMachine['transition']>[2]) {
+        if (event.type.startsWith('xstate.error.') && !namesError(snapshot, event.type)) throw event['error']
+        return logic.transition.call(guardedMachine, snapshot, event, scope)
+      },
+    },
+  }) as AnyStateMachine
+  guardedMachines.set(logic, guardedMachine)
+  return guardedMachine
+}
+
+const guardedMachines = new WeakMap<AnyStateMachine, AnyStateMachine>()
+
+const isMachine = (logic: AnyActorLogic): logic is AnyStateMachine => 'root' in logic && 'states' in logic
+
+/** Whether a current state handles this failure by name: `onError`, or a transition that names it and is not just `*`. */
+const namesError = (snapshot: AnyMachineSnapshot, type: string): boolean =>
+  snapshot._nodes.some((node) => {
+    for (const descriptor of node.transitions.keys()) {
+      if (descriptor === type) return true
+      if (descriptor !== '*' && descriptor.endsWith('.*') && type.startsWith(descriptor.slice(0, -1))) return true
+    }
+    return false
+  })
+
+/** Timers of a chart fire in a turn of its cell, and never for an incarnation that has ended. */
+function cellClock(cell: Cell): { setTimeout: (fn: () => void, ms: number) => unknown; clearTimeout: (id: unknown) => void } {
+  const { clock } = cell.kernel
+  return {
+    setTimeout: (fn, ms) =>
+      clock.setTimeout(() => {
+        cell.post(fn)
+      }, ms),
+    clearTimeout: (timer) => {
+      // XState gives back what setTimeout above returned.
+      clock.clearTimeout(timer as TimerHandle)
+    },
+  }
+}
+
+interface PendingTimer {
+  readonly event: AnyEventObject
+  readonly id: string
+  readonly leftMs: number
+}
+
+/** Delayed events of charts whose incarnation ended, for the one that goes on from its snapshot. */
+const timersAtEnd = new WeakMap<Cell, readonly PendingTimer[]>()
+
+/**
+ * Notes when each delayed event is due, on the cell's clock, and what is still due when XState cancels them all: it
+ * does so at the end of an actor, and its snapshots do not have them.
+ */
+function keepTimers(cell: Cell, { actor }: Hosted): void {
+  const { scheduler } = actor.system
+  const { clock } = cell.kernel
+  const dueMs = new Map<string, number>()
+  let unnamed = 0
+  const original = { schedule: scheduler.schedule, cancelAll: scheduler.cancelAll }
+  scheduler.schedule = (source, target, event, delay, id) => {
+    const name = id ?? `unnamed-${(unnamed += 1)}`
+    dueMs.set(name, clock.now() + delay)
+    original.schedule(source, target, event, delay, name)
+  }
+  scheduler.cancelAll = (of) => {
+    if (of === actor) {
+      const pending = Object.values(actor.system.getSnapshot()._scheduledEvents)
+        .filter(({ source, target }) => source === actor && target === actor)
+        .map(({ event, id }) => ({ event, id, leftMs: Math.max(0, (dueMs.get(id) ?? 0) - clock.now()) }))
+      timersAtEnd.set(cell, pending)
+    }
+    original.cancelAll(of)
+  }
+}
+
+/** Where a restart from the last snapshot begins: the state before the failure, its timers, its invocations failed. */
+function restorePoint(previous: Cell): { readonly snapshot: Snapshot<unknown>; readonly timers: readonly PendingTimer[] } | undefined {
+  const last = previous.snapshot
+  if (last?.status === undefined || !('machine' in last || 'context' in last)) return undefined
+  const persisted: Snapshot<unknown> & { children?: Record<string, { snapshot: Snapshot<unknown> }> } =
+    previous.definition.logic.getPersistedSnapshot({ ...last, status: 'active', error: undefined })
+  const children = Object.entries(persisted.children ?? {}).map(([id, child]) => [
+    id,
+    child.snapshot.status === 'active' || child.snapshot.status === 'stopped'
+      ? { ...child, snapshot: { ...child.snapshot, status: 'error', error: new InterruptedError(previous.path, id) } }
+      : child,
+  ])
+  const snapshot = persisted.children === undefined ? persisted : { ...persisted, children: Object.fromEntries(children) }
+  return { snapshot, timers: timersAtEnd.get(previous) ?? [] }
+}
+
+/** Whether the chart is in other states than before: what is postponed waits for that. */
+function changedValue(before: object | undefined, after: object): boolean {
+  const was = before !== undefined && 'value' in before ? before.value : undefined
+  const is = 'value' in after ? after.value : undefined
+  return was !== is && JSON.stringify(was) !== JSON.stringify(is)
+}

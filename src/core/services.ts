@@ -1,0 +1,58 @@
+import type * as z from 'zod'
+
+/** A named stream of payloads of one shape: publish to it, subscribe to it. Made by `defineTopic`. */
+export interface Topic<Payload> {
+  readonly kind: 'topic'
+  readonly name: string
+  readonly schema: z.ZodType<Payload>
+}
+
+/** A topic for payloads of this schema: `defineTopic('log-line', z.object({ ip: z.string() }))`. Plain data. */
+export const defineTopic = <Schema extends z.ZodType>(name: string, schema: Schema): Topic<z.output<Schema>> => ({
+  kind: 'topic',
+  name,
+  // A schema of this very type: zod's class has more type parameters than a topic needs to tell.
+  schema: schema as unknown as z.ZodType<z.output<Schema>>,
+})
+
+declare const keyBrand: unique symbol
+
+/** What actors of one protocol register under to be found: Pekko's ServiceKey. Made by `defineKey`. */
+export interface DiscoveryKey<Protocol> {
+  readonly kind: 'key'
+  readonly name: string
+  readonly [keyBrand]?: Protocol
+}
+
+/** A key under which actors of `protocol` are found: `defineKey('readers', reader.protocol)`. Plain data. */
+export const defineKey = <Protocol>(name: string, _protocol: Protocol): DiscoveryKey<Protocol> => ({ kind: 'key', name })
+
+/** How much harm a decision can do. */
+export type Risk = 'low' | 'medium' | 'high'
+
+/** What a decision takes: an actor may decide it alone only when its authority covers all of this. */
+export interface DecisionNeeds {
+  /** Kind of action: `delete-file`. */
+  readonly action: string
+  readonly spendUsd?: number
+  readonly risk?: Risk
+  readonly tool?: string
+}
+
+/** A decision that somebody with enough authority has to take. */
+export interface EscalationRequest<Choice extends string> extends DecisionNeeds {
+  readonly options: readonly Choice[]
+  /** What is chosen when nobody has decided after `deadlineMs`. */
+  readonly defaultChoice: Choice
+  /** Milliseconds until the default is taken. */
+  readonly deadlineMs: number
+  /** Whatever helps the one who decides. */
+  readonly detail?: unknown
+}
+
+export interface EscalationOutcome<Choice extends string> {
+  readonly choice: Choice
+  /** Path of the tier that decided, `person`, or `default` when nobody did in time. */
+  readonly by: string
+  readonly reason: string
+}

@@ -1,0 +1,38 @@
+/** The front door: what a program needs. */
+export { defineActor, type ActorDefinition, type AnyDefinition, type InputOf, type Signal, type SpawnOptions } from './actors/definition.ts'
+export { message, question, type AnswerOf, type MessageOf, type Protocol } from './actors/protocol.ts'
+export type { ActorContext, HandlerContext, RefOf } from './actors/context.ts'
+export type { AnyRef, Ref, StopOptions } from './actors/ref.ts'
+export type { AskOptions } from './actors/ask.ts'
+export type { DeadLetter } from './actors/dead-letters.ts'
+export type { Down, DownSignal } from './actors/watch.ts'
+export type { Budget, Decider, Directive, Failure, Shutdown } from './actors/child-rules.ts'
+export type { MailboxOptions, OverflowPolicy } from './actors/mailbox.ts'
+export type { ActorTimers } from './actors/timers.ts'
+export { child, type ChildInput, type ChildOptions, type ChildSpec, type RestartType } from './supervisors/child-spec.ts'
+export { supervisor, type SupervisorOptions } from './supervisors/supervisor.ts'
+export { dynamicSupervisor, type DynamicSupervisorOptions } from './supervisors/dynamic-supervisor.ts'
+export {
+  countChildren,
+  deleteChild,
+  restartChild,
+  startChild,
+  startDynamicChild,
+  SupervisorError,
+  terminateChild,
+  whichChildren,
+  type ChildCounts,
+  type ChildInfo,
+} from './supervisors/admin.ts'
+export type { AutoShutdown, Strategy } from './supervisors/strategy.ts'
+export type { Intensity } from './supervisors/restart-intensity.ts'
+export type { Backoff } from './supervisors/backoff.ts'
+export { createRuntime, type Runtime, type RuntimeOptions } from './runtime/runtime.ts'
+export { systemClock, type Clock } from './core/clock.ts'
+export { seededRandom, type Random } from './core/random.ts'
+export { systemScheduler, type Scheduler } from './core/scheduler.ts'
+export { defineKey, defineTopic, type DiscoveryKey, type Topic } from './core/services.ts'
+export { exits, type ExitReason } from './core/exit.ts'
+export * as errors from './core/errors.ts'
+export { EchelonError } from './core/errors.ts'
+export type { RuntimeEvent, RuntimeEventOf, RuntimeEventType } from './core/events.ts'

@@ -1,0 +1,134 @@
+import type { Cell } from '../actors/cell.ts'
+import { Deque } from '../actors/deque.ts'
+import type { Clock } from '../core/clock.ts'
+import { DefinitionInvalidError } from '../core/errors.ts'
+import type { Scheduler } from '../core/scheduler.ts'
+
+export interface DispatcherOptions {
+  /** Messages that one turn handles at most before timers and sockets run. Default 1,024. */
+  readonly messagesPerTurn?: number
+  /** Milliseconds that one turn takes at most, give or take the handler that is running. Default 5. */
+  readonly turnMs?: number
+}
+
+/** Messages that one actor may handle before the next actor has its turn. */
+const messagesPerActor = 64
+/** The clock is read once in so many messages at most: reading it costs as much as handling one. */
+const longestStride = 16
+
+/**
+ * Gives actors their turns: a trampoline, so that a chain of any length runs in constant stack, and fair, so that no
+ * amount of messages keeps timers and sockets waiting longer than a turn.
+ *
+ * 1. A cell is queued at most once; cells run in the order in which they were queued.
+ * 2. Between two macrotasks at most `messagesPerTurn` messages are handled, and after `turnMs` no other is begun
+ *    (the clock is read more rarely while messages are quick, by at most 16 messages).
+ */
+export class Dispatcher {
+  readonly #clock: Clock
+  readonly #scheduler: Scheduler
+  readonly #messagesPerTurn: number
+  readonly #turnMs: number
+  readonly #ready = new Deque<Cell | (() => void)>()
+  #state: 'idle' | 'soon' | 'later' | 'running' = 'idle'
+  /** What is left of the turn that began after the last macrotask; undefined before it began. */
+  #messagesLeft: number
+  #turnEndsMs: number | undefined
+  #renewing = false
+
+  constructor(clock: Clock, scheduler: Scheduler, { messagesPerTurn = 1024, turnMs = 5 }: DispatcherOptions = {}) {
+    if (!Number.isSafeInteger(messagesPerTurn) || messagesPerTurn < 1) {
+      throw new DefinitionInvalidError('dispatcher.messagesPerTurn', `${messagesPerTurn} is not a positive integer`)
+    }
+    if (!(turnMs > 0)) throw new DefinitionInvalidError('dispatcher.turnMs', `${turnMs} is not above 0 milliseconds`)
+    this.#clock = clock
+    this.#scheduler = scheduler
+    this.#messagesPerTurn = messagesPerTurn
+    this.#turnMs = turnMs
+    this.#messagesLeft = messagesPerTurn
+  }
+
+  /** Whether nothing is queued. */
+  get idle(): boolean {
+    return this.#ready.length === 0
+  }
+
+  schedule(cell: Cell): void {
+    this.#ready.push(cell)
+    if (this.#state === 'idle') this.#runSoon()
+  }
+
+  /** Runs `task` among the turns of actors, on a stack of its own. */
+  defer(task: () => void): void {
+    this.#ready.push(task)
+    if (this.#state === 'idle') this.#runSoon()
+  }
+
+  readonly #turn = (): void => {
+    this.#state = 'running'
+    this.#turnEndsMs ??= this.#clock.now() + this.#turnMs
+    let stride = 1
+    let untilClock = stride
+    for (;;) {
+      const next = this.#ready.shift()
+      if (next === undefined) break
+      const handled = typeof next === 'function' ? runTask(next) : next.run(Math.min(messagesPerActor, untilClock, this.#messagesLeft))
+      this.#messagesLeft -= handled
+      untilClock -= handled === 0 ? 1 : handled
+      if (this.#messagesLeft <= 0) break
+      if (untilClock > 0) continue
+      const leftMs = this.#turnEndsMs - this.#clock.now()
+      if (leftMs <= 0) break
+      stride = leftMs * 2 > this.#turnMs ? Math.min(stride * 2, longestStride) : 1
+      untilClock = stride
+    }
+    this.#afterTurn()
+  }
+
+  #afterTurn(): void {
+    if (this.#ready.length > 0) {
+      this.#state = 'later'
+      this.#scheduler.later(this.#freshTurn)
+      return
+    }
+    this.#state = 'idle'
+    // What comes before the next macrotask (async handlers go on in microtasks) draws on the same turn.
+    if (this.#renewing) return
+    this.#renewing = true
+    this.#scheduler.later(this.#renew)
+  }
+
+  readonly #freshTurn = (): void => {
+    this.#renewTurn()
+    this.#turn()
+  }
+
+  readonly #renew = (): void => {
+    this.#renewing = false
+    this.#renewTurn()
+  }
+
+  #renewTurn(): void {
+    this.#messagesLeft = this.#messagesPerTurn
+    this.#turnEndsMs = undefined
+  }
+
+  #runSoon(): void {
+    if (this.#messagesLeft > 0 && !this.#isOverdue()) {
+      this.#state = 'soon'
+      this.#scheduler.soon(this.#turn)
+    } else {
+      this.#state = 'later'
+      this.#scheduler.later(this.#freshTurn)
+    }
+  }
+
+  #isOverdue(): boolean {
+    return this.#turnEndsMs !== undefined && this.#clock.now() >= this.#turnEndsMs
+  }
+}
+
+function runTask(task: () => void): number {
+  task()
+  return 0
+}

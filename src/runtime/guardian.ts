@@ -1,0 +1,45 @@
+import type { Cell } from '../actors/cell.ts'
+import type { AnyDefinition } from '../actors/definition.ts'
+import { dynamicSupervisorProtocol } from '../supervisors/admin.ts'
+import { child, type ChildOptions, type ChildSpec } from '../supervisors/child-spec.ts'
+import { DynamicChildren, nothingToStart } from '../supervisors/dynamic-supervisor.ts'
+import { defineSupervisor } from '../supervisors/supervisor-host.ts'
+import { Supervision } from '../supervisors/supervision.ts'
+import { supervisor } from '../supervisors/supervisor.ts'
+
+/** What `runtime.spawn` grants: three restarts in five seconds for each actor by itself, so that none takes others down. */
+const spawnedIntensity = { restarts: 3, withinMs: 5000 }
+
+/** `/user`: the dynamic supervisor above everything that `runtime.spawn` starts. Its children have specs of their own. */
+const userGuardian = defineSupervisor({
+  name: 'user',
+  protocol: dynamicSupervisorProtocol,
+  stopsInParallel: true,
+  open: (cell: Cell) => new Supervision(cell, spawnedIntensity, new DynamicChildren(cell, 'never', Infinity)),
+  begin: nothingToStart,
+  handle: (supervision, context) => {
+    if (context.message.type === 'supervisor.whichChildren') context.reply(supervision.info())
+    else if (context.message.type === 'supervisor.countChildren') context.reply(supervision.children.counts())
+    else supervision.refuse(context, 'DYNAMIC_SUPERVISOR', 'user')
+  },
+})
+
+/** The top of a node: `/user`, and the application's own tree, whose end is the end of the runtime. */
+export const rootDefinition = (tree: AnyDefinition | undefined): AnyDefinition =>
+  supervisor('root', {
+    autoShutdown: 'any_significant',
+    children: [
+      child(userGuardian),
+      ...(tree === undefined ? [] : [child(tree, { restart: 'temporary', significant: true })]),
+    ],
+  })
+
+const specs = new WeakMap<AnyDefinition, ChildSpec>()
+
+/** The spec of an actor that `runtime.spawn` starts; the usual one is made once per definition. */
+export function spawnedSpec(definition: AnyDefinition, options: ChildOptions<AnyDefinition>): ChildSpec {
+  if (Object.keys(options).length > 0) return child(definition, { restart: 'transient', intensity: spawnedIntensity, ...options })
+  let spec = specs.get(definition)
+  if (spec === undefined) specs.set(definition, (spec = child(definition, { restart: 'transient', intensity: spawnedIntensity })))
+  return spec
+}

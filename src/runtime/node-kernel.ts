@@ -1,0 +1,94 @@
+import type { Cell } from '../actors/cell.ts'
+import { DeadLetters } from '../actors/dead-letters.ts'
+import type { Kernel } from '../actors/kernel.ts'
+import type { Protocol } from '../actors/protocol.ts'
+import type { AnyRef, Ref } from '../actors/ref.ts'
+import type { Clock } from '../core/clock.ts'
+import { eventChannels } from '../core/events.ts'
+import { actorPath, type NodeName, type RuntimeId } from '../core/ids.ts'
+import type { Random } from '../core/random.ts'
+import type { Scheduler } from '../core/scheduler.ts'
+import type { DiscoveryKey, EscalationOutcome, EscalationRequest, Topic } from '../core/services.ts'
+import { Escalations } from '../supervisors/escalation.ts'
+import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
+import { Registry } from './registry.ts'
+import { Topics } from './topics.ts'
+
+export interface KernelOptions {
+  readonly id: RuntimeId
+  readonly node: NodeName
+  readonly clock: Clock
+  readonly random: Random
+  readonly scheduler: Scheduler
+  readonly dispatcher: DispatcherOptions | undefined
+  readonly deadLettersKept: number
+}
+
+/** What all cells of one runtime share. */
+export class NodeKernel implements Kernel {
+  readonly id: RuntimeId
+  readonly node: NodeName
+  readonly clock: Clock
+  readonly random: Random
+  readonly dispatcher: Dispatcher
+  readonly deadLetters: DeadLetters
+  readonly registry = new Registry()
+  readonly topics: Topics
+  readonly escalations: Escalations
+  refusesAsks = false
+  zombieEffects = 0
+
+  constructor({ id, node, clock, random, scheduler, dispatcher, deadLettersKept }: KernelOptions) {
+    this.id = id
+    this.node = node
+    this.clock = clock
+    this.random = random
+    this.dispatcher = new Dispatcher(clock, scheduler, dispatcher)
+    this.deadLetters = new DeadLetters(deadLettersKept, (error) => {
+      this.observerFailed('dead letters', error)
+    })
+    this.topics = new Topics((topic, error) => {
+      this.observerFailed(`topic '${topic}'`, error)
+    })
+    this.escalations = new Escalations(this)
+  }
+
+  schedule(cell: Cell): void {
+    this.dispatcher.schedule(cell)
+  }
+
+  defer(task: () => void): void {
+    this.dispatcher.defer(task)
+  }
+
+  countZombieEffect(): void {
+    this.zombieEffects += 1
+  }
+
+  observerFailed(observer: string, error: unknown): void {
+    const channel = eventChannels['observer-failed']
+    if (!channel.hasSubscribers) return
+    const { id, node, clock } = this
+    channel.publish({ type: 'observer-failed', runtime: id, node, path: actorPath(''), incarnation: 1, atMs: clock.wallNow(), observer, error })
+  }
+
+  publish(topic: Topic<unknown>, payload: unknown): void {
+    this.topics.publish(topic, payload)
+  }
+
+  subscribe(topic: Topic<unknown>, listener: (payload: never) => void): () => void {
+    return this.topics.subscribe(topic, listener)
+  }
+
+  offerService(key: DiscoveryKey<Protocol>, ref: AnyRef): () => void {
+    return this.registry.offer(key, ref)
+  }
+
+  findServices<P extends Protocol>(key: DiscoveryKey<P>): readonly Ref<P>[] {
+    return this.registry.find(key)
+  }
+
+  escalate(from: Cell, request: EscalationRequest<string>): Promise<EscalationOutcome<string>> {
+    return this.escalations.decide(from, request)
+  }
+}

@@ -1,0 +1,207 @@
+import { Cell } from '../actors/cell.ts'
+import { workerRules } from '../actors/child-rules.ts'
+import type { DeadLetters } from '../actors/dead-letters.ts'
+import type { RefOf } from '../actors/context.ts'
+import type { AnyDefinition, SpawnOptions } from '../actors/definition.ts'
+import type { Protocol } from '../actors/protocol.ts'
+import type { AnyRef, Ref } from '../actors/ref.ts'
+import { systemClock, type Clock } from '../core/clock.ts'
+import { DefinitionInvalidError, RuntimeClosedError, StartFailedError } from '../core/errors.ts'
+import type { RuntimeEvent, RuntimeEventOf, RuntimeEventType } from '../core/events.ts'
+import { exits, type ExitReason } from '../core/exit.ts'
+import { isSegment, nodeName, runtimeId, type NodeName } from '../core/ids.ts'
+import { freshSeed, seededRandom, type Random } from '../core/random.ts'
+import { systemScheduler, type Scheduler } from '../core/scheduler.ts'
+import type { DiscoveryKey, Topic } from '../core/services.ts'
+import type { ChildOptions } from '../supervisors/child-spec.ts'
+import { spawnChild } from '../supervisors/dynamic-supervisor.ts'
+import { supervisionIn } from '../supervisors/supervisor-host.ts'
+import type { DispatcherOptions } from './dispatcher.ts'
+import { EventStream } from './event-stream.ts'
+import { rootDefinition, spawnedSpec } from './guardian.ts'
+import { NodeKernel } from './node-kernel.ts'
+import { Shutdown, type ShutdownOptions, type ShutdownPhase, type ShutdownReport } from './shutdown.ts'
+
+export interface RuntimeOptions {
+  /** Name of this node. Default `local`. */
+  readonly node?: string
+  /** The application's supervision tree. When it ends, the runtime closes. */
+  readonly root?: AnyDefinition
+  readonly clock?: Clock
+  readonly scheduler?: Scheduler
+  /** Seed of everything random, so that a run can be repeated. Default: a fresh one, see `runtime.seed`. */
+  readonly seed?: number | string
+  readonly dispatcher?: DispatcherOptions
+  /** Dead letters that are kept to be looked at; all are counted. Default 100. */
+  readonly deadLettersKept?: number
+  /** Milliseconds that a shutdown may take altogether. Default 10,000. */
+  readonly shutdownMs?: number
+  /** Whether SIGTERM and SIGINT drain and stop this runtime, and a second one ends the process at once. Default false. */
+  readonly signals?: boolean
+}
+
+export interface RuntimeSpawnOptions<D extends AnyDefinition> extends SpawnOptions<D>, Omit<ChildOptions<D>, 'id' | 'input' | 'significant'> {}
+
+export interface RuntimeStats {
+  /** Actors that are there now, supervisors included. */
+  readonly actors: number
+  readonly deadLetters: number
+  /** Effects of fenced incarnations, which were discarded. */
+  readonly zombieEffects: number
+}
+
+/** One node: actors under supervision, and everything that they share. Made by `createRuntime`. */
+export class Runtime implements AsyncDisposable {
+  readonly node: NodeName
+  /** Give it to `createRuntime` to repeat this run. */
+  readonly seed: number | string
+  readonly #kernel: NodeKernel
+  readonly #root: Cell
+  readonly #events: EventStream
+  readonly #shutdown: Shutdown
+
+  /** Use `createRuntime`. */
+  constructor(options: RuntimeOptions) {
+    const { node = 'local', seed = freshSeed(), clock = systemClock, scheduler = systemScheduler, deadLettersKept = 100 } = options
+    if (!isSegment(node)) throw new DefinitionInvalidError(`node '${node}'`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
+    if (!Number.isSafeInteger(deadLettersKept) || deadLettersKept < 1) {
+      throw new DefinitionInvalidError('deadLettersKept', `${deadLettersKept} is not a positive integer`)
+    }
+    this.node = nodeName(node)
+    this.seed = seed
+    const random: Random = seededRandom(seed)
+    const id = runtimeId(`${node}-${freshSeed()}`)
+    this.#kernel = new NodeKernel({ id, node: this.node, clock, random, scheduler, dispatcher: options.dispatcher, deadLettersKept })
+    this.#events = new EventStream(id, (type, error) => {
+      this.#kernel.observerFailed(`listener for '${type}'`, error)
+    })
+    const system = new Cell(this.#kernel, undefined, '', rootDefinition(options.root), undefined, workerRules)
+    this.#root = system
+    this.#shutdown = new Shutdown(this.#kernel, system, options.shutdownMs)
+  }
+
+  /** Starts the tree. Called by `createRuntime`. @throws {StartFailedError} `START_FAILED` */
+  start(): void {
+    this.#root.startRoot()
+  }
+
+  /**
+   * Starts an actor under `/user`. Default terms: `transient`, three restarts in five seconds for it alone; when those
+   * are used up it stays down and `escalated` is emitted.
+   * @throws {StartFailedError} `START_FAILED`, {NameTakenError} `NAME_TAKEN`, {DefinitionInvalidError} `DEFINITION_INVALID`,
+   * {ChildSpecInvalidError} `CHILD_SPEC_INVALID`, {RuntimeClosedError} `RUNTIME_CLOSED`.
+   */
+  spawn<D extends AnyDefinition>(definition: D, options: RuntimeSpawnOptions<D> = {}): RefOf<D> {
+    const user = this.#root.children?.get('user')
+    const supervision = user && supervisionIn(user)
+    if (supervision === undefined || this.#shutdown.isClosing) throw new RuntimeClosedError(this.node, `cannot spawn ${definition.name}`)
+    const { name, input, ...terms } = options
+    // Terms do not depend on the definition's type parameters.
+    const spec = spawnedSpec(definition, terms as ChildOptions<AnyDefinition>)
+    const cell = spawnChild(supervision, spec, name, input)
+    if (cell === undefined || cell.status === 'stopping') {
+      const cause = cell?.exit?.kind === 'crash' ? cell.exit.error : new Error('its start function said ignore')
+      throw new StartFailedError(`/user/${name ?? definition.name}`, cause)
+    }
+    // The ref of a definition's cell has that definition's protocol.
+    return cell.ref as unknown as RefOf<D>
+  }
+
+  /** The actor at an absolute path: `/review/licences`. Undefined when there is none. */
+  ref(path: string): Ref | undefined {
+    let cell: Cell | undefined = this.#root
+    for (const segment of path.split('/').slice(1)) cell = cell?.children?.get(segment)
+    return path.startsWith('/') && cell !== this.#root ? cell?.ref : undefined
+  }
+
+  /**
+   * Registers a name for an actor; it is released when the actor ends.
+   * @throws {NameTakenError} `NAME_TAKEN`
+   */
+  register(name: string, ref: AnyRef): () => void {
+    return this.#kernel.registry.register(name, ref)
+  }
+
+  whereis(name: string): AnyRef | undefined {
+    return this.#kernel.registry.whereis(name)
+  }
+
+  /** The actors that registered themselves under `key`. */
+  find<P extends Protocol>(key: DiscoveryKey<P>): readonly Ref<P>[] {
+    return this.#kernel.registry.find(key)
+  }
+
+  /** @throws {MessageInvalidError} `MESSAGE_INVALID` when the topic's schema refuses the payload. */
+  publish<Payload>(topic: Topic<Payload>, payload: Payload): void {
+    this.#kernel.topics.publish(topic, payload)
+  }
+
+  subscribe<Payload>(topic: Topic<Payload>, listener: (payload: Payload) => void): () => void {
+    return this.#kernel.topics.subscribe(topic, listener)
+  }
+
+  /** Calls `listener` for each event of one type. The result takes it off. */
+  on<Type extends RuntimeEventType>(type: Type, listener: (event: RuntimeEventOf<Type>) => void): () => void {
+    return this.#events.on(type, listener)
+  }
+
+  /** Calls `listener` for every event. */
+  onAny(listener: (event: RuntimeEvent) => void): () => void {
+    return this.#events.onAny(listener)
+  }
+
+  get deadLetters(): Pick<DeadLetters, 'count' | 'byReason' | 'recent' | 'subscribe'> {
+    return this.#kernel.deadLetters
+  }
+
+  get clock(): Clock {
+    return this.#kernel.clock
+  }
+
+  get stats(): RuntimeStats {
+    const { deadLetters, zombieEffects } = this.#kernel
+    return { actors: countCells(this.#root) - 1, deadLetters: deadLetters.count, zombieEffects }
+  }
+
+  /** Runs `task` in a phase of the shutdown; the signal aborts when the time is up. The result takes it off. */
+  onShutdown(phase: ShutdownPhase, name: string, task: (signal: AbortSignal) => void | Promise<void>): () => void {
+    return this.#shutdown.on(phase, name, task)
+  }
+
+  /** Drains and stops everything, in phases, within one deadline. Called again it gives the same report. */
+  async shutdown(options?: ShutdownOptions): Promise<ShutdownReport> {
+    const report = await this.#shutdown.run(options)
+    this.#events.close()
+    return report
+  }
+
+  /** How the application's tree, or the runtime, ended, or will. */
+  get closed(): Promise<ExitReason> {
+    return this.#root.ended
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown()
+  }
+}
+
+const countCells = (cell: Cell): number => {
+  let count = cell.status === 'stopped' ? 0 : 1
+  for (const child of cell.children?.values() ?? []) count += countCells(child)
+  return count
+}
+
+/**
+ * Starts a node. Close it with `await using` or `shutdown()`.
+ * @throws {StartFailedError} `START_FAILED` when the tree cannot start, {DefinitionInvalidError} `DEFINITION_INVALID`.
+ */
+export async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
+  const runtime = new Runtime(options)
+  try {
+    runtime.start()
+  } catch (error) {
+    await runtime.shutdown({ reason: exits.crash(error) })
+    throw error
+  }
+  return runtime
+}

@@ -1,0 +1,243 @@
+import type { Cell } from '../actors/cell.ts'
+import type { MessageContext } from '../actors/context.ts'
+import type { ActorDefinition } from '../actors/definition.ts'
+import type { Protocol } from '../actors/protocol.ts'
+import { DefinitionInvalidError, StartFailedError } from '../core/errors.ts'
+import { SupervisorError, supervisorProtocol, type ChildCounts, type ChildInfo } from './admin.ts'
+import { checkInput, checkSignificance, childList, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
+import { checkIntensity, defaultIntensity, type Intensity } from './restart-intensity.ts'
+import { autoShutdowns, sharesFate, strategies, type AutoShutdown, type Strategy } from './strategy.ts'
+import { defineSupervisor } from './supervisor-host.ts'
+import { ChildRecord, Supervision, type ChildBook, type Procedure, type SupervisorSnapshot } from './supervision.ts'
+
+export interface SupervisorOptions {
+  /** Default `one_for_one`. */
+  readonly strategy?: Strategy
+  /** Restarts that are bearable; more, and the supervisor gives up. Default: 1 in 5,000 ms, as in OTP. */
+  readonly intensity?: Intensity
+  /** Default `never`. */
+  readonly autoShutdown?: AutoShutdown
+  /** In start order. */
+  readonly children: readonly ChildInput[]
+}
+
+/** Messages beside the administrative ones: who of the children gets them. */
+export interface Forwarding<P extends Protocol> {
+  readonly protocol: P
+  readonly pick: (children: ReadonlyMap<string, ChildRecord>) => Cell | undefined
+}
+
+export type SupervisorDefinition<P extends Protocol = {}> = ActorDefinition<typeof supervisorProtocol & P, undefined, SupervisorSnapshot>
+
+/**
+ * Erlang/OTP's supervisor, literally.
+ * @throws {ChildSpecInvalidError} `CHILD_SPEC_INVALID`, {DefinitionInvalidError} `DEFINITION_INVALID`.
+ * @see https://github.com/erlang/otp/blob/master/lib/stdlib/src/supervisor.erl
+ */
+export const supervisor = (name: string, options: SupervisorOptions): SupervisorDefinition => forwardingSupervisor(name, options, undefined)
+
+/** A supervisor that also passes messages on to its children: what tiers and pools are made of. */
+export function forwardingSupervisor<P extends Protocol = {}>(
+  name: string,
+  { strategy = 'one_for_one', intensity = defaultIntensity, autoShutdown = 'never', children }: SupervisorOptions,
+  forwarding: Forwarding<P> | undefined,
+): SupervisorDefinition<P> {
+  checkIntensity(name, intensity)
+  if (!strategies.includes(strategy)) throw new DefinitionInvalidError(`${name}.strategy`, `'${strategy}' is none of ${strategies.join(', ')}`)
+  if (!autoShutdowns.includes(autoShutdown)) {
+    throw new DefinitionInvalidError(`${name}.autoShutdown`, `'${autoShutdown}' is none of ${autoShutdowns.join(', ')}`)
+  }
+  const specs = childList(children, autoShutdown)
+  const protocol = { ...supervisorProtocol, ...forwarding?.protocol }
+  return defineSupervisor({
+    name,
+    // Spread of the same two protocols whose intersection the type is.
+    protocol: protocol as typeof supervisorProtocol & P,
+    stopsInParallel: false,
+    open: (cell) => new Supervision(cell, intensity, new OrderedChildren(strategy, autoShutdown)),
+    begin: (supervision) => begin(supervision, specs),
+    handle: (supervision, context) => {
+      handle(supervision, context, forwarding)
+    },
+  })
+}
+
+/** The child list of a static supervisor: ordered, each with its own spec. */
+class OrderedChildren implements ChildBook {
+  readonly records = new Map<string, ChildRecord>()
+  readonly autoShutdown: AutoShutdown
+  readonly #strategy: Strategy
+
+  constructor(strategy: Strategy, autoShutdown: AutoShutdown) {
+    this.#strategy = strategy
+    this.autoShutdown = autoShutdown
+  }
+
+  list(): Iterable<ChildRecord> {
+    return this.records.values()
+  }
+
+  recordOf(child: Cell): ChildRecord | undefined {
+    const record = this.records.get(child.name)
+    return record?.cell === child ? record : undefined
+  }
+
+  *carryOut(supervision: Supervision, failed: ChildRecord): Procedure {
+    if (this.#strategy === 'one_for_one') {
+      yield* supervision.startAgain(failed)
+      return
+    }
+    const group = sharesFate[this.#strategy]([...this.records.values()], failed)
+    for (const record of group.toReversed()) {
+      if (record !== failed) yield* this.#setAside(supervision, record)
+    }
+    failed.state = 'stopped'
+    for (const record of group) {
+      if (this.records.get(record.name) !== record) continue
+      const outcome = yield* supervision.startAgain(record)
+      if (outcome.kind === 'failed') return // it goes on from there
+      if (outcome.kind === 'ignored' && record.spec.restart === 'temporary') this.forget(supervision, record)
+    }
+  }
+
+  /** A sibling that shares the fate of a failed child: a temporary one is not started again, so it is forgotten. */
+  *#setAside(supervision: Supervision, record: ChildRecord): Procedure {
+    const isTemporary = record.spec.restart === 'temporary'
+    yield* supervision.stop(record, !isTemporary)
+    if (isTemporary) this.forget(supervision, record)
+  }
+
+  drop(record: ChildRecord): void {
+    record.state = 'stopped'
+    record.cell?.discard()
+    if (record.spec.restart !== 'temporary') return
+    this.records.delete(record.name)
+    record.cell?.parent?.forgetChild(record.name)
+  }
+
+  /** Every child has its record here for as long as it has a spec. */
+  remember(record: ChildRecord): void {
+    this.records.set(record.name, record)
+  }
+
+  forget(supervision: Supervision, record: ChildRecord): void {
+    this.records.delete(record.name)
+    supervision.cell.forgetChild(record.name)
+  }
+
+  endsWith({ spec }: ChildRecord): boolean {
+    if (this.autoShutdown === 'never' || !spec.significant) return false
+    if (this.autoShutdown === 'any_significant') return true
+    return ![...this.records.values()].some((record) => record.spec.significant && record.state !== 'stopped')
+  }
+
+  counts(): ChildCounts {
+    const records = [...this.records.values()]
+    const supervisors = records.filter(({ spec }) => spec.definition.type === 'supervisor').length
+    const active = records.filter(({ state }) => state === 'running').length
+    return { specs: records.length, active, supervisors, workers: records.length - supervisors }
+  }
+}
+
+const childrenOf = ({ children }: Supervision): OrderedChildren => {
+  if (children instanceof OrderedChildren) return children
+  throw new TypeError('a static supervisor has ordered children')
+}
+
+function* begin(supervision: Supervision, specs: readonly ChildSpec[]): Procedure {
+  const children = childrenOf(supervision)
+  for (const spec of specs) {
+    const record = new ChildRecord(spec, spec.id, spec.input)
+    children.records.set(spec.id, record)
+    // Nothing can wait yet: a child that fails while it cleans up is waited for with the others, by the end of this cell.
+    const outcome = yield* supervision.start(record)
+    if (outcome.kind === 'failed') {
+      supervision.cell.failStart(new StartFailedError(`${supervision.path}/${spec.id}`, outcome.error))
+      return
+    }
+    if (outcome.kind === 'ignored' && spec.restart === 'temporary') children.forget(supervision, record)
+  }
+}
+
+function handle(supervision: Supervision, context: MessageContext, forwarding: Forwarding<Protocol> | undefined): void {
+  const children = childrenOf(supervision)
+  const { message } = context
+  // The protocol's schema has checked the message: `id` and `spec` are what it says they are.
+  const { id = '', spec } = message as { id?: string; spec?: ChildInput }
+  const record = children.records.get(id)
+  switch (message.type) {
+    case 'supervisor.startChild':
+      supervision.run(startChild(supervision, context, spec))
+      return
+    case 'supervisor.terminateChild':
+      if (record === undefined) supervision.refuse(context, 'CHILD_NOT_FOUND', id)
+      else supervision.run(terminateChild(supervision, context, record))
+      return
+    case 'supervisor.restartChild':
+      if (record === undefined) supervision.refuse(context, 'CHILD_NOT_FOUND', id)
+      else if (record.state !== 'stopped') supervision.refuse(context, whyNot(record), id)
+      else supervision.run(restartChild(supervision, context, record))
+      return
+    case 'supervisor.deleteChild':
+      if (record === undefined) supervision.refuse(context, 'CHILD_NOT_FOUND', id)
+      else if (record.state !== 'stopped') supervision.refuse(context, whyNot(record), id)
+      else {
+        children.forget(supervision, record)
+        context.reply(undefined)
+      }
+      return
+    case 'supervisor.whichChildren':
+      context.reply(supervision.info())
+      return
+    case 'supervisor.countChildren':
+      context.reply(children.counts())
+      return
+    default: {
+      const target = forwarding?.pick(children.records)
+      if (target === undefined) context.refuse(new SupervisorError('CHILD_NOT_FOUND', supervision.path, message.type))
+      else supervision.cell.forward(context, target)
+    }
+  }
+}
+
+const whyNot = (record: ChildRecord): 'CHILD_RUNNING' | 'CHILD_RESTARTING' =>
+  record.state === 'running' ? 'CHILD_RUNNING' : 'CHILD_RESTARTING'
+
+function* startChild(supervision: Supervision, context: MessageContext, given: ChildInput | undefined): Procedure {
+  const children = childrenOf(supervision)
+  let spec: ChildSpec
+  try {
+    // An absent spec is refused like any other that is none.
+    spec = toChildSpec(given as ChildInput)
+    checkSignificance(spec, children.autoShutdown)
+    checkInput(spec)
+  } catch (error) {
+    context.refuse(error as Error)
+    return
+  }
+  const existing = children.records.get(spec.id)
+  if (existing !== undefined) {
+    supervision.refuse(context, existing.state === 'running' ? 'CHILD_ALREADY_STARTED' : 'CHILD_ALREADY_PRESENT', spec.id)
+    return
+  }
+  const record = new ChildRecord(spec, spec.id, spec.input)
+  const outcome = yield* supervision.start(record)
+  if (outcome.kind === 'failed') {
+    supervision.refuse(context, 'CHILD_START_FAILED', spec.id, outcome.error)
+    return
+  }
+  if (outcome.kind === 'running' || spec.restart !== 'temporary') children.records.set(spec.id, record)
+  context.reply(supervision.describe(record))
+}
+
+function* terminateChild(supervision: Supervision, context: MessageContext, record: ChildRecord): Procedure {
+  yield* supervision.stop(record, false)
+  childrenOf(supervision).drop(record)
+  context.reply(undefined)
+}
+
+function* restartChild(supervision: Supervision, context: MessageContext, record: ChildRecord): Procedure {
+  const outcome = yield* supervision.start(record)
+  if (outcome.kind === 'failed') supervision.refuse(context, 'CHILD_START_FAILED', record.name, outcome.error)
+  else context.reply(supervision.describe(record) satisfies ChildInfo)
+}
