@@ -80,6 +80,24 @@ export type Step =
   /** The parent of the root asks it to stop. */
   | { readonly do: 'stop' }
 
+/** Ids of the dynamic supervisors that a case may come to have. */
+export function dynamicSupervisors({ tree, steps }: OtpCase): ReadonlySet<string> {
+  const trees = new Map<string, TreeCase>()
+  const learn = (runs: ChildCase['runs']): void => {
+    if (typeof runs !== 'object') return
+    trees.set(runs.id, runs)
+    if (runs.strategy !== 'dynamic') for (const child of runs.children) learn(child.runs)
+  }
+  learn(tree)
+  for (const step of steps.flatMap((each): readonly Step[] => (each.do === 'together' ? each.asks : [each]))) {
+    if (step.do === 'start_child') learn(step.child.runs)
+    if (step.do !== 'start_dynamic') continue
+    const under = trees.get(step.supervisor)
+    if (under?.strategy === 'dynamic') learn(prefixed(step.id, under.child.runs))
+  }
+  return new Set([...trees.values()].filter(({ strategy }) => strategy === 'dynamic').map(({ id }) => id))
+}
+
 /** A subtree under a dynamic child of that name: each id begins with it. `oracle.erl` does the same. */
 export function prefixed(name: string, runs: ChildCase['runs']): ChildCase['runs'] {
   if (typeof runs !== 'object') return runs

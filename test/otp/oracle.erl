@@ -141,7 +141,7 @@ collector(Book) ->
       #{Pid := P} = Book#book.procs,
       Next = Book#book{procs = (Book#book.procs)#{Pid := P#proc{alive = false}}},
       collector(case P of
-        #proc{kind = supervisor} -> event(P#proc.owner, sup_exit, P#proc.id, reason(Why), Next);
+        #proc{kind = supervisor} -> event(P#proc.owner, sup_exit, P#proc.instance, reason(Why), Next);
         #proc{said = Said} when Said =:= stop; Said =:= exits -> Next;
         _ -> event(P#proc.owner, killed, P#proc.id, reason(Why), Next)
       end);
@@ -159,7 +159,7 @@ answer({supervisor, Owner, Id, Pid}, B) ->
   N = length([1 || #proc{kind = supervisor, id = I} <- maps:values(B#book.procs), I =:= Id]) + 1,
   Instance = iolist_to_binary([Id, $#, integer_to_list(N)]),
   P = #proc{id = Id, kind = supervisor, instance = Instance, owner = Owner},
-  {Instance, event(Owner, sup_start, Id, "", enlist(Pid, P, B))};
+  {Instance, event(Owner, sup_start, Instance, "", enlist(Pid, P, B))};
 answer(count, B) -> {B#book.count, B};
 answer(take, B) -> {lists:reverse(B#book.events), B#book{events = []}};
 answer(supervisors, B) ->
@@ -174,7 +174,6 @@ answer({live, Id}, B) ->
        case maps:get(Pid, B#book.procs) of #proc{alive = true, said = false} -> Pid; _ -> none end;
      _ -> none
    end, B};
-answer({latest, Id}, B) -> {maps:get(Id, B#book.latest, none), B};
 answer({name, Pid}, B) -> #{Pid := P} = B#book.procs, {P#proc.id, B}.
 
 enlist(Pid, P, B) ->
@@ -262,7 +261,7 @@ step(C, Clock, Root, {together, Id, Exits, Asks}) ->
 step(_, Clock, _, {advance, Ms}) -> atomics:add(Clock, 1, Ms), "ok";
 step(C, _, Root, stop) -> on_live(C, Root, fun(Pid) -> exit(Pid, shutdown), await_down(Pid) end);
 step(C, _, _, {terminate_dynamic, Id, Name}) ->
-  case call(C, {latest, Name}) of
+  case call(C, {live, Name}) of
     none -> "skipped";
     Pid -> ask(C, Id, {terminate_child, Pid})
   end;

@@ -45,8 +45,17 @@ export type RawStep = { readonly at: number } & (
 )
 
 /** Milliseconds for a stubborn child before it is killed; less for a supervisor that is not to outlast one. */
-const stubbornMs = 60
-const impatientMs = 25
+const stubbornMs = 30
+const impatientMs = 10
+
+/**
+ * Below a dynamic child every id begins with its name, which its start functions here learn too late to decide by it:
+ * there supervisors just start, and workers start or fail.
+ */
+const inTemplate = (child: RawChild): RawChild => {
+  if (typeof child.runs !== 'object') return { ...child, script: child.script.filter((result) => result !== 'ignore') }
+  return { ...child, script: [], runs: { ...child.runs, children: child.runs.children.map(inTemplate) } }
+}
 
 /** Gives names, and makes every step mean somebody. */
 export function resolve(rawTree: RawTree, rawSteps: readonly RawStep[]): OtpCase {
@@ -94,9 +103,10 @@ class Names {
 }
 
 function nameTree(raw: RawTree, id: string, names: Names): TreeCase {
+  const isDynamic = raw.strategy === 'dynamic'
   const flags = { id, intensity: raw.intensity, periodS: raw.periodS, autoShutdown: raw.autoShutdown }
   const children = raw.children.map((child) => {
-    const named = nameChild(child, names)
+    const named = nameChild(isDynamic ? inTemplate(child) : child, names)
     // OTP refuses the rest. `start_child` tries it, to see it refused.
     const significant = child.significant && child.restart !== 'permanent' && raw.autoShutdown !== 'never'
     return { ...named, significant }
@@ -148,7 +158,8 @@ function resolveStep(raw: RawStep, names: Names): Step | undefined {
       return resolveAsk(raw.ask, raw.at, supervisor, names)
     case 'together': {
       if (supervisor.workerIds.length === 0) return undefined
-      const exits = raw.exits.map((exit) => resolveExit(exit, supervisor.workerIds))
+      const ends = raw.exits.map((exit) => resolveExit(exit, supervisor.workerIds))
+      const exits = ends.filter(({ id }, index) => ends.findIndex((each) => each.id === id) === index) // nobody ends twice
       const asks = raw.asks
         .map((ask) => resolveAsk(ask, raw.at, supervisor, names))
         // The address of a dynamic child outlives it here and not in Erlang, so a question that waits may mean two things.

@@ -22,10 +22,10 @@ export interface TraceEvent {
  * `start`, `start_failed`, `start_ignored`: how a start of a worker went, or a scripted start of a supervisor that
  * began nothing. `sup_start`: a supervisor begins, before its children. `stop`: a worker obeys the stop signal.
  * `ignores_signal`: it does not. `exits`: it ends by itself. `killed`: it is gone without a word.
- * `sup_exit`: a supervisor is gone, after its children.
+ * `sup_exit`: a supervisor is gone, after its children. Of supervisors the id is that of the incarnation, `root#1`.
  */
 export type EventKind =
-  'start' | 'start_failed' | 'start_ignored' | 'sup_start' | 'stop' | 'ignores_signal' | 'exits' | 'killed' | 'sup_exit'
+  'start' | 'start_failed' | 'start_ignored' | 'sup_start' | 'stop' | 'ignores_signal' | 'exits' | 'killed' | 'sup_exit'  | 'orphaned'
 
 export interface SupervisorState {
   readonly id: string
@@ -42,8 +42,8 @@ export interface SupervisorState {
  *
  * 1. The children of a dynamic supervisor stop in parallel: what they say in a row is sorted.
  * 2. After a supervisor was killed, its orphans end while its parent restarts it; and subtrees of a dynamic supervisor
- *    stop in parallel. The events of such a step are taken apart by owner (each supervisor incarnation keeps its order),
- *    and the last words of orphans are sorted.
+ *    stop in parallel. The events of such a step are taken apart by owner: each supervisor incarnation keeps its order.
+ *    How a child ends that outlived its supervisor is its own affair: it is `orphaned`, and those are sorted.
  */
 export function canonical(trace: Trace, isDynamic: (supervisorId: string) => boolean): readonly string[] {
   return trace.flatMap((entry, step) => [
@@ -51,6 +51,19 @@ export function canonical(trace: Trace, isDynamic: (supervisorId: string) => boo
     ...canonicalEvents(entry.events, isDynamic).map((event) => `  ${describe(event)}`),
     ...entry.state.map((supervisor) => `  = ${describeState(supervisor, isDynamic(supervisor.id))}`),
   ])
+}
+
+/**
+ * The trace for reading: one line per step (`answer | event, event`; an answer of `ok` is left out), then the state at
+ * the end, one line per living supervisor.
+ */
+export function brief(trace: Trace, isDynamic: (supervisorId: string) => boolean): readonly string[] {
+  const steps = trace.map(({ answer, events }) => {
+    const said = canonicalEvents(events, isDynamic).map((event) => describe({ ...event, owner: '' }))
+    return [...(answer === 'ok' ? [] : [`${answer} |`]), said.join(', ')].join(' ').trim()
+  })
+  const state = trace.at(-1)?.state ?? []
+  return [...steps, ...state.map((supervisor) => describeState(supervisor, isDynamic(supervisor.id)))]
 }
 
 const describe = ({ owner, kind, id, reason }: TraceEvent): string =>
@@ -69,13 +82,23 @@ function canonicalEvents(
   isDynamic: (supervisorId: string) => boolean,
 ): readonly TraceEvent[] {
   const inParallel = ({ owner, kind }: TraceEvent): boolean => partings.includes(kind) && isDynamic(supervisorOf(owner))
-  const concurrent = events.some(
-    (event) => event.kind === 'sup_exit' && (event.reason === 'killed' || inParallel(event)),
-  )
-  if (!concurrent) return sortRuns(events, inParallel)
+  const exits = events.filter(({ kind }) => kind === 'sup_exit')
+  const killed = new Set(exits.filter(({ reason }) => reason === 'killed').map(({ id }) => id))
+  if (killed.size === 0 && !exits.some(inParallel)) return sortRuns(events, inParallel)
   const byOwner = Map.groupBy(events, ({ owner }) => owner)
-  const lastWords = (event: TraceEvent): boolean => event.reason === 'killed' || inParallel(event)
-  return [...byOwner.keys()].sort().flatMap((owner) => sortRuns(byOwner.get(owner) ?? [], lastWords))
+  return [...byOwner.keys()].sort().flatMap((owner) => {
+    const own = sortRuns(byOwner.get(owner) ?? [], inParallel)
+    return killed.has(owner) ? orphansLast(own) : own
+  })
+}
+
+/** Of each child that outlived its supervisor only this is said: that it did. */
+function orphansLast(events: readonly TraceEvent[]): readonly TraceEvent[] {
+  const orphaned = ({ owner, id }: TraceEvent): TraceEvent => ({ owner, kind: 'orphaned', id, reason: '' })
+  const isOrphan = ({ kind, reason }: TraceEvent): boolean => partings.includes(kind) && reason === 'killed'
+  const orphans = new Map(events.filter(isOrphan).map((event) => [event.id, orphaned(event)]))
+  const inOrder = [...orphans.keys()].sort().flatMap((id) => orphans.get(id) ?? [])
+  return [...events.filter((event) => !isOrphan(event)), ...inOrder]
 }
 
 /** Sorts each longest run of neighbours of one owner for which `loose` holds, and leaves the rest where it is. */
@@ -84,8 +107,7 @@ function sortRuns(events: readonly TraceEvent[], loose: (event: TraceEvent) => b
   for (let from = 0; from < events.length;) {
     const owner = events[from]?.owner
     let to = from
-    while (to < events.length && events.slice(to, to + 1).every((event) => event.owner === owner && loose(event)))
-      to += 1
+    while (events.slice(to, to + 1).some((event) => event.owner === owner && loose(event))) to += 1
     if (to === from) to += 1
     sorted.push(...events.slice(from, to).sort((a, b) => (describe(a) < describe(b) ? -1 : 1)))
     from = to

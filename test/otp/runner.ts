@@ -1,0 +1,300 @@
+import * as z from 'zod'
+import {
+  child,
+  countChildren,
+  defineActor,
+  deleteChild,
+  dynamicSupervisor,
+  EchelonError,
+  exits,
+  message,
+  restartChild,
+  startChild,
+  startDynamicChild,
+  supervisor,
+  terminateChild,
+  whichChildren,
+  type AnyDefinition,
+  type ChildSpec,
+  type ExitReason,
+  type Ref,
+} from 'echelon'
+import { createTestRuntime, type TestRuntime } from 'echelon/testing'
+import type { AskStep, ChildCase, ExitHow, ExitStep, OtpCase, StartResult, Step, TreeCase, Worker } from './case.ts'
+import { TraceBook } from './trace-book.ts'
+import type { Entry, SupervisorState, Trace } from './trace.ts'
+
+/** What Echelon does with the case: its real runtime, on virtual time, told step by step. */
+export async function runCase(otpCase: OtpCase): Promise<Trace> {
+  await using test = await createTestRuntime()
+  return await new CaseRun(test).run(otpCase)
+}
+
+const reasons: Readonly<Record<Exclude<ExitHow, 'crash'>, ExitReason>> = {
+  normal: exits.normal,
+  shutdown: exits.shutdown(),
+  'shutdown(x)': exits.shutdown('x'),
+}
+
+/** What a dynamic child is told about itself: below a dynamic supervisor all definitions are alike. */
+const dynamicInputSchema = z.object({
+  id: z.string(),
+  under: z.string(),
+  script: z.array(z.enum(['ok', 'fail', 'ignore'])).readonly(),
+})
+type DynamicInput = z.infer<typeof dynamicInputSchema>
+
+const workerProtocol = {
+  'worker.exit': message({ how: z.enum(['normal', 'shutdown', 'shutdown(x)', 'crash', 'kill']) }),
+}
+/** Does something in its turn: what was told to others before happens before it. */
+const errand = defineActor({
+  name: 'errand',
+  protocol: { 'errand.do': message({ task: z.custom<() => void>() }) },
+  state: () => undefined,
+  on: {
+    'errand.do': ({ message: { task } }) => {
+      task()
+    },
+  },
+})
+
+/** What both kinds of supervisor understand. */
+type AdminRef = Parameters<typeof startChild>[0] & Parameters<typeof startDynamicChild>[0]
+
+class CaseRun {
+  readonly #test: TestRuntime
+  readonly #book: TraceBook
+  readonly #errand: { tell(message: { type: 'errand.do'; task: () => void }): void }
+  /** Milliseconds that steps asked to pass; what stubborn children made pass beside them does not add up. */
+  #askedMs = 0
+
+  constructor(test: TestRuntime) {
+    this.#test = test
+    this.#book = new TraceBook(test.runtime)
+    this.#errand = test.runtime.spawn(errand)
+  }
+
+  async run({ tree, steps }: OtpCase): Promise<Trace> {
+    const entries = [await this.#entry(() => this.#start(tree))]
+    for (const step of steps) entries.push(await this.#entry(() => this.#step(step)))
+    this.#book.close()
+    return entries
+  }
+
+  async #entry(step: () => string | Promise<string>): Promise<Entry> {
+    const answer = Promise.resolve(step())
+    await this.#settle()
+    const events = this.#book.take()
+    return { answer: await answer, events, state: await this.#state() }
+  }
+
+  /** Nothing happens by itself any more, and nobody waits for a stubborn child. */
+  async #settle(): Promise<void> {
+    const { clock } = this.#test
+    await this.#test.settle()
+    while (this.#book.somebodyWaits && clock.nextDueMs !== undefined) {
+      clock.advanceTo(clock.nextDueMs)
+      await this.#test.settle()
+    }
+  }
+
+  async #state(): Promise<readonly SupervisorState[]> {
+    const living = this.#book.livingSupervisors()
+    const answers = living.map(async ({ id, ref }) => {
+      const [children, counts] = await Promise.all([whichChildren(ref), countChildren(ref)])
+      return {
+        id,
+        children: children.map((info) => [this.#book.idOf(`${ref.path}/${info.id}`), info.status] as const).reverse(),
+        counts: [counts.specs, counts.active, counts.supervisors, counts.workers],
+      }
+    })
+    await this.#test.settle()
+    return await Promise.all(answers)
+  }
+
+  // ---------------------------------------------------------------- the tree under test
+
+  #start(tree: TreeCase): string {
+    this.#book.place('/user/root', 'root')
+    try {
+      this.#test.runtime.spawn(this.#supervisor(tree), { name: 'root', restart: 'temporary' })
+      return 'ok'
+    } catch (error) {
+      return this.#book.failureOf(error)
+    }
+  }
+
+  #supervisor(tree: TreeCase): AnyDefinition {
+    const intensity = { restarts: tree.intensity, withinMs: tree.periodS * 1_000 }
+    const { autoShutdown } = tree
+    return tree.strategy === 'dynamic'
+      ? dynamicSupervisor('supervisor', { child: this.#spec(tree.child, tree.id, 'dynamic'), intensity, autoShutdown })
+      : supervisor('supervisor', {
+          strategy: tree.strategy,
+          intensity,
+          autoShutdown,
+          children: tree.children.map((each) => this.#spec(each, tree.id)),
+        })
+  }
+
+  #spec({ id, restart, shutdown, significant, script, runs }: ChildCase, under: string, kind?: 'dynamic'): ChildSpec {
+    const definition = typeof runs === 'object' ? this.#supervisor(runs) : this.#worker(runs, script)
+    const start = ({ input }: { readonly input: unknown }): 'ignore' | void => {
+      const told = kind === 'dynamic' ? dynamicInputSchema.parse(input) : { id, under, script }
+      return this.#beforeStart(told, definition.type)
+    }
+    // A definition is data: the same one with a start function.
+    return child({ ...definition, start } as AnyDefinition, { id, restart, shutdown, significant })
+  }
+
+  /** Acts the script, as far as it says that nothing starts at all. Whether a worker fails is decided where its path is known. */
+  #beforeStart({ id, under, script }: DynamicInput, type: 'worker' | 'supervisor'): 'ignore' | void {
+    if (type === 'worker') {
+      if (this.#book.nextResult(id, script) !== 'ignore') return undefined
+    }
+    const result = this.#book.attempt(id, script)
+    if (result === 'ok') return undefined
+    this.#book.add({ owner: this.#book.ownerBelow(under), kind: result === 'fail' ? 'start_failed' : 'start_ignored', id, reason: '' })
+    if (result === 'fail') throw new Error('nope')
+    return 'ignore'
+  }
+
+  #worker(runs: Worker, script: readonly StartResult[]): AnyDefinition {
+    const book = this.#book
+    return defineActor({
+      name: 'worker',
+      protocol: workerProtocol,
+      input: z.unknown(),
+      state: ({ input }: { readonly input: unknown }) => {
+        const dynamic = dynamicInputSchema.safeParse(input)
+        return book.startWorker(dynamic.success ? dynamic.data.script : script)
+      },
+      on: {
+        'worker.exit': ({ state, message: { how }, stop, self }) => {
+          if (how === 'kill') {
+            self.kill()
+            return
+          }
+          book.say(state, 'exits', how)
+          if (how === 'crash') throw new Error('boom')
+          stop(reasons[how])
+        },
+        'actor.stopping': ({ state, message }) => {
+          if (state.said !== undefined || !('reason' in message)) return undefined
+          const { reason } = message
+          if (runs === 'stubborn') {
+            book.say(state, 'ignores_signal', book.describe(reason))
+            return new Promise<never>(() => undefined)
+          }
+          book.say(state, 'stop', book.describe(reason))
+          if (runs === 'failing') throw new Error('boom')
+          return undefined
+        },
+      },
+    })
+  }
+
+  // ---------------------------------------------------------------- steps
+
+  #step(step: Step): string | Promise<string> {
+    switch (step.do) {
+      case 'exit':
+      case 'kill':
+        return this.#exit(step)
+      case 'together':
+        return this.#together(step)
+      case 'advance':
+        this.#askedMs += step.ms
+        this.#test.clock.advanceTo(this.#askedMs)
+        return 'ok'
+      case 'stop': {
+        const root = this.#book.living('root')
+        void root?.stop({ reason: exits.shutdown() })
+        return root === undefined ? 'skipped' : 'ok'
+      }
+      default:
+        return this.#ask(step)
+    }
+  }
+
+  #exit(step: ExitStep, inTurn = false): string {
+    const ref = this.#book.living(step.id)
+    if (ref === undefined) return 'skipped'
+    // Steps that are not a plain kill mean workers, and these understand this protocol.
+    const workerRef = ref as unknown as Ref<typeof workerProtocol>
+    if (step.do === 'exit') workerRef.tell({ type: 'worker.exit', how: step.how })
+    else if (inTurn) workerRef.tell({ type: 'worker.exit', how: 'kill' })
+    else ref.kill()
+    return 'ok'
+  }
+
+  /** The exits happen in the turns of the children, the questions are put in the next: all before the supervisor's. */
+  #together({ supervisor: id, exits: ends, asks }: Step & { readonly do: 'together' }): string | Promise<string> {
+    if (this.#book.living(id) === undefined) return 'skipped'
+    const ended = ends.map((step) => this.#exit(step, true))
+    const asked = new Promise<readonly string[]>((resolve) => {
+      this.#errand.tell({ type: 'errand.do', task: () => resolve(Promise.all(asks.map((ask) => this.#ask(ask)))) })
+    })
+    return asked.then((answers) => [...ended, ...answers].join('+'))
+  }
+
+  async #ask(step: AskStep): Promise<string> {
+    // Supervisors under test understand what the supervisor of their kind does.
+    const ref = this.#book.living(step.supervisor) as AdminRef | undefined
+    if (ref === undefined) return 'noproc'
+    try {
+      return await this.#put(step, ref)
+    } catch (error) {
+      return refusals[error instanceof EchelonError ? error.code : ''] ?? String(error)
+    }
+  }
+
+  async #put(step: AskStep, ref: AdminRef): Promise<string> {
+    switch (step.do) {
+      case 'start_child': {
+        const info = await startChild(ref, this.#spec(step.child, step.supervisor))
+        return info.status === 'stopped' ? 'ignored' : 'ok'
+      }
+      case 'start_dynamic': {
+        const { id, supervisor: under, script } = step
+        this.#book.place(`${this.#book.pathOf(under)}/${id}`, id)
+        const info = await startDynamicChild(ref, { id, input: { id, under, script } satisfies DynamicInput })
+        return info.status === 'stopped' ? 'ignored' : 'ok'
+      }
+      case 'terminate_child':
+        await terminateChild(ref, step.id)
+        return 'ok'
+      case 'terminate_dynamic':
+        if (this.#book.living(step.id) === undefined) return 'skipped'
+        await terminateChild(ref, step.id)
+        return 'ok'
+      case 'restart_child': {
+        const info = await restartChild(ref, step.id)
+        return info.status === 'stopped' ? 'ignored' : 'ok'
+      }
+      case 'delete_child':
+        await deleteChild(ref, step.id)
+        return 'ok'
+      case 'count_children': {
+        const { specs, active, supervisors, workers } = await countChildren(ref)
+        return [specs, active, supervisors, workers].join('/')
+      }
+      default:
+        return step satisfies never
+    }
+  }
+}
+
+/** OTP's words for our codes. */
+const refusals: Readonly<Record<string, string>> = {
+  CHILD_ALREADY_STARTED: 'already_started',
+  CHILD_ALREADY_PRESENT: 'already_present',
+  CHILD_RUNNING: 'running',
+  CHILD_RESTARTING: 'restarting',
+  CHILD_NOT_FOUND: 'not_found',
+  CHILD_START_FAILED: 'start_failed',
+  CHILD_SPEC_INVALID: 'bad_combination',
+  DYNAMIC_SUPERVISOR: 'simple_one_for_one',
+  TARGET_DOWN: 'noproc',
+}
