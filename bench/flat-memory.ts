@@ -3,6 +3,7 @@
  * everything collected. What a restart leaves behind would show 9,000 times.
  */
 
+import type { Ref } from 'echelon'
 import type { Bench } from './frame/bench.ts'
 import { bytesInUse, signal } from './frame/measure.ts'
 
@@ -11,14 +12,19 @@ const life = 1_000
 const echelon = (messages: number) => async () => {
   const { createRuntime, defineActor, message, supervisor } = await import('echelon')
   const z = await import('zod')
+  const protocol = { add: message({ by: z.int() }) }
+  let ref: Ref<typeof protocol> | undefined
   let started = signal()
   let restarts = 0
   const worker = defineActor({
     name: 'worker',
-    protocol: { add: message({ by: z.int() }) },
+    protocol,
     state: () => 0,
     on: {
-      'actor.started': () => started.finish(),
+      'actor.started': ({ self }) => {
+        ref = self
+        started.finish()
+      },
       add: ({ state, message }) => {
         if (state + message.by < life) return state + message.by
         restarts += 1
@@ -27,13 +33,12 @@ const echelon = (messages: number) => async () => {
     },
   })
   const team = supervisor('team', { intensity: { restarts: 1_000_000, withinMs: 1_000 }, children: [worker] })
-  const runtime = await createRuntime({ root: team })
-  const ref = runtime.ref('/team/worker')
+  await createRuntime({ root: team })
   await started.done
   return async () => {
     for (let sent = 0; sent < messages; sent += life) {
       started = signal()
-      for (let n = 0; n < life; n++) ref.tell({ type: 'add', by: 1 })
+      for (let n = 0; n < life; n++) ref?.tell({ type: 'add', by: 1 })
       await started.done
     }
     if (restarts !== messages / life) throw new Error(`${restarts} restarts for ${messages} messages`)

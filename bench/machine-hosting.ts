@@ -15,30 +15,24 @@ interface Flip {
   readonly last: boolean
 }
 
-/** The charts, for an actor that calls `finish` when the last event of a burst has come. */
-const charts = {
-  toggle: {
-    context: { total: 0 },
-    initial: 'off',
-    states: { off: { on: { flip: { target: 'on', actions: 'look' } } }, on: { on: { flip: { target: 'off', actions: 'look' } } } },
-  },
-  assign: {
-    context: { total: 0 },
-    initial: 'off',
-    states: {
-      off: { on: { flip: { target: 'on', actions: ['count', 'look'] } } },
-      on: { on: { flip: { target: 'off', actions: ['count', 'look'] } } },
+/** A machine that changes state at each event, and counts in its context when it is to; `finish` learns of the last one. */
+async function machine(counts: boolean, finish: () => void) {
+  const { assign, setup } = await import('xstate')
+  const chart = setup({
+    types: { context: {} as { total: number }, events: {} as Flip },
+    actions: {
+      count: assign({ total: ({ context }) => context.total + 1 }),
+      look: ({ event }) => {
+        if (event.last) finish()
+      },
     },
-  },
-} as const
-
-async function implementations(finish: () => void) {
-  const { assign } = await import('xstate')
-  const count = assign({ total: ({ context }: { context: { total: number } }) => context.total + 1 })
-  const look = ({ event }: { event: Flip }) => {
-    if (event.last) finish()
-  }
-  return { count, look }
+  })
+  const actions = counts ? (['count', 'look'] as const) : (['look'] as const)
+  return chart.createMachine({
+    context: { total: 0 },
+    initial: 'off',
+    states: { off: { on: { flip: { target: 'on', actions } } }, on: { on: { flip: { target: 'off', actions } } } },
+  })
 }
 
 /** Sends bursts by `send` and waits for the end of each. */
@@ -50,27 +44,21 @@ function bursts(ms: number, batch: { current: ReturnType<typeof signal> }, send:
   })
 }
 
-const bare = (chart: keyof typeof charts) => async () => {
-  const { createActor, setup } = await import('xstate')
+const bare = (counts: boolean) => async () => {
+  const { createActor } = await import('xstate')
   const batch = { current: signal() }
-  const actions = await implementations(() => batch.current.finish())
-  const types = { context: {} as { total: number }, events: {} as Flip }
-  const actor = createActor(setup({ types, actions }).createMachine(charts[chart])).start()
+  const actor = createActor(await machine(counts, () => batch.current.finish())).start()
   return (ms: number) => bursts(ms, batch, (event) => actor.send(event))
 }
 
-const hosted = (chart: keyof typeof charts) => async () => {
+const hosted = (counts: boolean) => async () => {
   const { createRuntime, defineActor, message } = await import('echelon')
   const z = await import('zod')
   const batch = { current: signal() }
-  const actions = await implementations(() => batch.current.finish())
+  const chart = await machine(counts, () => batch.current.finish())
   const runtime = await createRuntime()
   const actor = runtime.spawn(
-    defineActor({
-      name: chart,
-      protocol: { flip: message({ last: z.boolean() }) },
-      machine: ({ setup }) => setup({ types: { context: {} as { total: number } }, actions }).createMachine(charts[chart]),
-    }),
+    defineActor({ name: 'flip', protocol: { flip: message({ last: z.boolean() }) }, machine: () => chart }),
   )
   return (ms: number) => bursts(ms, batch, (event) => actor.tell(event))
 }
@@ -85,9 +73,9 @@ export default {
     { subject: 'Echelon, assign', to: 'XState, assign', atMost: 1.1 },
   ],
   subjects: {
-    'XState, toggle': bare('toggle'),
-    'Echelon, toggle': hosted('toggle'),
-    'XState, assign': bare('assign'),
-    'Echelon, assign': hosted('assign'),
+    'XState, toggle': bare(false),
+    'Echelon, toggle': hosted(false),
+    'XState, assign': bare(true),
+    'Echelon, assign': hosted(true),
   },
 } satisfies Bench

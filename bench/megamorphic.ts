@@ -92,13 +92,26 @@ function of<T>(list: readonly T[], kind: number): T {
   return item
 }
 
-const machineParts = (handled: Handled, operation: (total: number, by: number) => number) => {
-  const work = ({ context, event }: { context: State; event: Work }) => {
-    handled.one()
-    return operation(context.total, event.by) & 0xffff
-  }
-  const next = (target: string) => ({ work: { target, actions: 'work' } }) as const
-  return { work, chart: { initial: 'a', states: { a: { on: next('b') }, b: { on: next('a') } } } as const }
+/** As `behaviours`, as machines of two states. */
+async function machines(handled: Handled) {
+  const { assign, setup } = await import('xstate')
+  return operations.map((operation, kind) =>
+    setup({
+      types: { context: {} as State, events: {} as Work },
+      actions: {
+        work: assign({
+          total: ({ context, event }) => {
+            handled.one()
+            return operation(context.total, event.by) & 0xffff
+          },
+        }),
+      },
+    }).createMachine({
+      context: firstState(kind),
+      initial: 'a',
+      states: { a: { on: { work: { target: 'b', actions: 'work' } } }, b: { on: { work: { target: 'a', actions: 'work' } } } },
+    }),
+  )
 }
 
 export default {
@@ -126,15 +139,9 @@ export default {
     },
 
     'XState machine': async () => {
-      const { assign, createActor, setup } = await import('xstate')
+      const { createActor } = await import('xstate')
       const handled = new Handled()
-      const kinds = operations.map((operation, kind) => {
-        const { work, chart } = machineParts(handled, operation)
-        return setup({
-          types: { context: {} as State, events: {} as Work },
-          actions: { work: assign({ total: work }) },
-        }).createMachine({ ...chart, context: firstState(kind) })
-      })
+      const kinds = await machines(handled)
       return measure(handled, (kind) => {
         const actor = createActor(of(kinds, kind)).start()
         return { tell: (message) => actor.send(message) }
@@ -174,22 +181,12 @@ export default {
 
     'Echelon, machines': async () => {
       const { createRuntime, defineActor, message } = await import('echelon')
-      const { assign } = await import('xstate')
       const z = await import('zod')
       const runtime = await createRuntime()
       const handled = new Handled()
-      const kinds = operations.map((operation, kind) => {
-        const { work, chart } = machineParts(handled, operation)
-        return defineActor({
-          name: `kind-${kind}`,
-          protocol: { work: message({ by: z.int() }) },
-          machine: ({ setup }) =>
-            setup({ types: { context: {} as State }, actions: { work: assign({ total: work }) } }).createMachine({
-              ...chart,
-              context: firstState(kind),
-            }),
-        })
-      })
+      const kinds = (await machines(handled)).map((machine, kind) =>
+        defineActor({ name: `kind-${kind}`, protocol: { work: message({ by: z.int() }) }, machine: () => machine }),
+      )
       return measure(handled, (kind) => runtime.spawn(of(kinds, kind)))
     },
   },

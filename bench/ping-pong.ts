@@ -4,6 +4,7 @@
  */
 
 import type { Ref } from 'echelon'
+import type { AnyActorRef } from 'xstate'
 import { type Bench, erlang, peer } from './frame/bench.ts'
 import { perSecond, signal } from './frame/measure.ts'
 
@@ -68,13 +69,13 @@ export default {
     'XState machine': async () => {
       const { createActor, sendTo, setup } = await import('xstate')
       const types = { events: {} as Ball } // XState reads the type of this value, never the value
-      const pong = createActor(
+      const pong: AnyActorRef = createActor(
         setup({ types }).createMachine({
           on: { ping: { actions: sendTo(() => ping, ({ event }) => ({ type: 'pong', left: event.left }) as const) } },
         }),
       )
       const pass = sendTo(() => pong, ({ event }: { event: Ball }) => ({ type: 'ping', left: event.left - 1 }) as const)
-      const ping = createActor(
+      const ping: AnyActorRef = createActor(
         setup({ types }).createMachine({
           on: {
             serve: { actions: pass },
@@ -114,13 +115,14 @@ export default {
       const z = await import('zod')
       const runtime = await createRuntime()
       const ball = message({ left: z.int() })
-      const pongProtocol = { meet: message({ ping: z.custom<Ref<{ pong: typeof ball }>>() }), ping: ball }
+      const pinging = { serve: ball, pong: ball }
+      const ponging = { meet: message({ ping: z.custom<Ref<typeof pinging>>() }), ping: ball }
       let batch = signal()
       const pong = runtime.spawn(
         defineActor({
           name: 'pong',
-          protocol: pongProtocol,
-          state: (): Ref<{ pong: typeof ball }> | undefined => undefined,
+          protocol: ponging,
+          state: (): Ref<typeof pinging> | undefined => undefined,
           on: {
             meet: ({ message }) => message.ping,
             ping: ({ state, message }) => state?.tell({ type: 'pong', left: message.left }),
@@ -130,7 +132,7 @@ export default {
       const ping = runtime.spawn(
         defineActor({
           name: 'ping',
-          protocol: { serve: ball, pong: ball },
+          protocol: pinging,
           on: {
             serve: ({ message }) => pong.tell({ type: 'ping', left: message.left - 1 }),
             pong: ({ message: { left } }) => {

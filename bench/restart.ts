@@ -8,6 +8,7 @@
  * Echelon: to the `actor.started` signal of the new incarnation, with every restart of the last minute in the window.
  */
 
+import type { Ref } from 'echelon'
 import { type Bench, erlang, peer } from './frame/bench.ts'
 import { latency, signal } from './frame/measure.ts'
 
@@ -41,11 +42,16 @@ class Crashes {
 const echelon = (siblings: number, withinMs: number) => async () => {
   const { child, createRuntime, defineActor, message, supervisor } = await import('echelon')
   const crashes = new Crashes()
+  const protocol = { crash: message() }
+  let ref: Ref<typeof protocol> | undefined
   const worker = defineActor({
     name: 'worker',
-    protocol: { crash: message() },
+    protocol,
     on: {
-      'actor.started': () => crashes.running(),
+      'actor.started': ({ self }) => {
+        crashes.running()
+        ref = self // the same over all restarts
+      },
       crash: () => {
         crashes.crashing()
         throw new Error('boom')
@@ -57,9 +63,8 @@ const echelon = (siblings: number, withinMs: number) => async () => {
     intensity: { restarts: 100_000_000, withinMs },
     children: [...Array.from({ length: siblings }, (_, n) => child(idle, { id: `idle-${n}` })), worker],
   })
-  const runtime = await createRuntime({ root: team })
-  const ref = runtime.ref('/team/worker')
-  return (ms: number) => crashes.measure(ms, () => ref.tell({ type: 'crash' }))
+  await createRuntime({ root: team })
+  return (ms: number) => crashes.measure(ms, () => ref?.tell({ type: 'crash' }))
 }
 
 const goal = { atMost: 6, p99AtMost: 20 }

@@ -5,6 +5,7 @@
  */
 
 import type { Ref } from 'echelon'
+import type { AnyActorRef } from 'xstate'
 import { type Bench, erlang, peer } from './frame/bench.ts'
 import { perSecond, signal } from './frame/measure.ts'
 
@@ -65,7 +66,7 @@ export default {
     'XState machine': async () => {
       const { createActor, sendTo, setup } = await import('xstate')
       const member = setup({
-        types: { events: {} as Token, context: {} as { next: () => { send(token: Token): void } }, input: {} as () => { send(token: Token): void } },
+        types: { events: {} as Token, context: {} as { next: () => AnyActorRef }, input: {} as () => AnyActorRef },
       }).createMachine({
         context: ({ input }) => ({ next: input }),
         on: {
@@ -75,7 +76,7 @@ export default {
           },
         },
       })
-      const first = ring<{ send(token: Token): void }>((next) => createActor(member, { input: next }).start())
+      const first = ring<AnyActorRef>((next) => createActor(member, { input: next }).start())
       return (ms) => perSecond(ms, size, () => first.send({ type: 'token', left: size - 1 }))
     },
 

@@ -19,7 +19,7 @@ export interface Nact {
   start(): NactRef
   spawn<State, Message>(
     parent: NactRef,
-    receive: (state: State, message: Message, context: NactContext) => State | Promise<State>,
+    receive: (state: State, message: Message, context: NactContext) => State | Promise<State> | void,
     name?: string,
     properties?: NactProperties<State>,
   ): NactRef
