@@ -1,4 +1,4 @@
-import type { ActorRef, AnyActorRef, AnyEventObject, EventObject, Observer, Snapshot, Subscription } from 'xstate'
+import type { ActorRef, AnyActorRef, EventObject, Observer, Snapshot, Subscription } from 'xstate'
 import { createEmptyActor } from 'xstate'
 import { NotHostedError } from '../core/errors.ts'
 import { exits, type ExitReason } from '../core/exit.ts'
@@ -70,7 +70,8 @@ export interface Ref<P extends Protocol = Protocol, S = unknown> {
   getPersistedSnapshot(): Snapshot<unknown>
   subscribe(listener: Listener<S>): Subscription
   subscribe(next?: (snapshot: S) => void, error?: (error: unknown) => void, complete?: () => void): Subscription
-  on(type: string, handler: (emitted: AnyEventObject) => void): Subscription
+  // XState's own type, from which `waitFor` and the like infer the snapshot.
+  readonly on: ActorRef<Snapshot<unknown>, EventObject>['on']
   select<Selected>(selector: (snapshot: S) => Selected, equals?: (a: Selected, b: Selected) => boolean): Selection<Selected>
   [Symbol.observable](): { subscribe(listener: Listener<S>): Subscription }
   toJSON(): { readonly xstate$$type: 1; readonly id: string }
@@ -211,7 +212,10 @@ export class LocalRef implements Ref {
     return { unsubscribe: this.#cell.observe(observer) }
   }
 
-  on(type: string, handler: (emitted: AnyEventObject) => void): Subscription {
+  on<Type extends string>(
+    type: Type,
+    handler: (emitted: EventObject & (Type extends '*' ? unknown : { type: Type })) => void,
+  ): Subscription {
     return xstateActorOf(this.#cell)?.on(type, handler) ?? { unsubscribe: () => undefined }
   }
 
