@@ -126,6 +126,7 @@ export default defineConfig(
       '@typescript-eslint/unified-signatures': 'off', // overloads carry their own doc comments
       '@typescript-eslint/no-unnecessary-type-parameters': 'off', // the parameter is often the inferred answer
       '@typescript-eslint/no-empty-function': 'off',
+      '@typescript-eslint/unbound-method': 'off', // a handler's context is made to be destructured
       '@typescript-eslint/no-empty-object-type': 'off', // `{}` is the body of a message without fields
       '@typescript-eslint/no-meaningless-void-operator': 'off', // `void reply(x)` turns a call into no new state
       '@typescript-eslint/consistent-indexed-object-style': 'off',

@@ -6,5 +6,6 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     typecheck: { include: ['test/types/**/*.test-d.ts'], checker: 'tsc' },
+    reporters: ['default', './test/support/loud-skips.ts'],
   },
 })

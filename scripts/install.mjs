@@ -1,5 +1,5 @@
 /** Installs what the lockfile names, when it is not there yet. Plain JavaScript for Node 18: see `run.mjs`. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** Packages of a lockfile by folder. npm keeps a second one beside the packages, of what it really installed. */
@@ -18,38 +18,38 @@ export function isInstalled(root) {
 
 /** Runs `npm install`, telling how far it is. Answers its exit code. */
 export async function install(root, runChild) {
-  const expected =
-    Object.entries(packagesOf(path.join(root, 'package-lock.json'))).filter(([, { optional }]) => !optional).length - 1
-  const started = performance.now()
+  const expected = expectedFolders(root)
+  const startedMs = performance.now()
+  const tty = process.stderr.isTTY
   const say = (text) => {
-    const line = `Installing: ${text}, ${Math.round((performance.now() - started) / 1000)} s`
-    process.stderr.write(process.stderr.isTTY ? `\r${line}\x1b[K` : `${line}\n`)
+    const line = `Installing: ${text}, ${Math.round((performance.now() - startedMs) / 1000)} s`
+    process.stderr.write(tty ? `\r${line}\x1b[K` : `${line}\n`)
   }
-  process.stderr.write(`Installing ${expected} packages into node_modules, Node 24 among them (once; about 400 MB).\n`)
-  const ticker = setInterval(
-    () => say(`${countPackages(root)} of ${expected} in place`),
-    process.stderr.isTTY ? 500 : 3000,
-  )
+  const tell = () => {
+    const inPlace = expected.filter((folder) => existsSync(path.join(root, folder, 'package.json'))).length
+    say(`${inPlace} of ${expected.length} packages in place${inPlace < expected.length ? '' : ', Node 24 follows'}`)
+  }
+  process.stderr.write('Installing the locked packages into node_modules, Node 24 among them (once; about 400 MB).\n')
+  const ticker = setInterval(tell, tty ? 500 : 3000)
   // npm itself stays silent below errors, so that it and our line do not write over each other.
   const options = ['--no-audit', '--no-fund', '--include=dev', '--loglevel=error', '--no-progress']
-  const [command, argv] = npm(['install', ...options])
-  const code = await runChild(command, argv)
+  const code = await runChild(...npm(['install', ...options]))
   clearInterval(ticker)
   if (code === 0) say('done')
-  if (process.stderr.isTTY) process.stderr.write('\n')
+  if (tty) process.stderr.write('\n')
   return code
+}
+
+/** Folders of the packages that npm will put on a machine like this one. */
+function expectedFolders(root) {
+  const suits = (list, mine) => list === undefined || list.includes(mine)
+  return Object.entries(packagesOf(path.join(root, 'package-lock.json')))
+    .filter(([folder, { os, cpu, libc }]) => folder !== '' && suits(os, process.platform) && suits(cpu, process.arch) && suits(libc, 'glibc'))
+    .map(([folder]) => folder)
 }
 
 /** How to start npm: the one that runs us (it says where it is), else the one on the path. */
 function npm(argv) {
   const cli = process.env.npm_execpath
   return cli?.endsWith('npm-cli.js') ? [process.execPath, [cli, ...argv]] : ['npm', argv]
-}
-
-/** Packages whose files are (being) written: npm makes each folder when it gets to it. */
-function countPackages(root) {
-  const folder = path.join(root, 'node_modules')
-  if (!existsSync(folder)) return 0
-  const names = readdirSync(folder).filter((name) => !name.startsWith('.'))
-  return names.reduce((sum, name) => sum + (name.startsWith('@') ? readdirSync(path.join(folder, name)).length : 1), 0)
 }
