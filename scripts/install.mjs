@@ -44,7 +44,10 @@ export async function install(root, runChild) {
 function expectedFolders(root) {
   const suits = (list, mine) => list === undefined || list.includes(mine)
   return Object.entries(packagesOf(path.join(root, 'package-lock.json')))
-    .filter(([folder, { os, cpu, libc }]) => folder !== '' && suits(os, process.platform) && suits(cpu, process.arch) && suits(libc, 'glibc'))
+    .filter(
+      ([folder, { os, cpu, libc }]) =>
+        folder !== '' && suits(os, process.platform) && suits(cpu, process.arch) && suits(libc, 'glibc'),
+    )
     .map(([folder]) => folder)
 }
 

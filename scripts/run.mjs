@@ -45,11 +45,11 @@ function entry(name) {
   if (/\.[mc]?[jt]s$/.test(name)) return existsSync(file) ? file : fail(`There is no ${name} here.`, 2)
   const folder = path.join(root, 'node_modules', name)
   const { bin } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'))
-  return path.join(folder, typeof bin === 'string' ? bin : bin[name])
+  return path.join(folder, typeof bin === 'string' ? bin : bin[path.basename(name)])
 }
 
 /**
- * Runs a program with our terminal, and answers its exit code.
+ * Runs a program with our terminal, and answers its exit code. Programs that it starts by name are the installed ones.
  *
  * Signals reach it exactly once. It has a process group of its own, because Ctrl-C goes to a whole group, npm passes on
  * a second copy to us, and a program that drains at the first signal and gives up at the second must tell the two
@@ -57,13 +57,16 @@ function entry(name) {
  */
 function runChild(command, argv, cwd = process.cwd()) {
   const copyMs = 150
-  const lastAt = new Map()
-  const child = spawn(command, argv, { cwd, stdio: 'inherit', detached: process.platform !== 'win32' })
+  const ownGroup = process.platform !== 'win32'
+  const env = { ...process.env, PATH: [path.join(root, 'node_modules/.bin'), process.env.PATH].join(path.delimiter) }
+  const child = spawn(command, argv, { cwd, env, stdio: 'inherit', detached: ownGroup })
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  const lastAtMs = new Map()
   const forward = (signal) => {
-    const now = performance.now()
-    if (now - (lastAt.get(signal) ?? -Infinity) > copyMs) child.kill(signal)
-    lastAt.set(signal, now)
+    const nowMs = performance.now()
+    if (child.pid !== undefined && nowMs - (lastAtMs.get(signal) ?? -Infinity) > copyMs)
+      process.kill(ownGroup ? -child.pid : child.pid, signal)
+    lastAtMs.set(signal, nowMs)
   }
   for (const signal of signals) process.on(signal, forward)
   return new Promise((resolve) => {
