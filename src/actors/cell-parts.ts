@@ -24,7 +24,6 @@ export class CellParts {
   random: Random | undefined
   timers: TimerBook | undefined
   abort: AbortController | undefined
-  aborted = false
   /** Asks to this cell that have no answer yet: the head of a linked list. */
   openAsks: Ask | undefined
   /** Who watches this cell. */

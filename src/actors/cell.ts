@@ -74,6 +74,8 @@ export class Cell {
   #busy: MessageContext | 'blocked' | undefined
   #scheduled = false
   #stopRequest: ExitReason | undefined
+  /** Told to stop by somebody: whoever waits for something on its behalf should not. */
+  aborted = false
   /** The crash after which mailbox and watchers wait for the next incarnation. */
   #keptFor: ExitReason | undefined
 
@@ -117,12 +119,23 @@ export class Cell {
 
   /** Starts a child with a name of its own under an actor that is no supervisor. */
   spawn(definition: AnyDefinition, options: SpawnOptions<AnyDefinition> = {}): AnyRef {
-    const name = options.name ?? this.freshName(definition.name)
+    const name = this.childName(options.name, definition.name)
     const child = this.startChild(name, definition, options.input, definition.type === 'supervisor' ? supervisorRules : workerRules)
     if (child === undefined) throw new StartFailedError(`${this.path}/${name}`, new Error('its start function said ignore'))
     return child.ref
   }
 
+  /** The name that was asked for, or a fresh one. @throws {NameTakenError} `NAME_TAKEN`, {DefinitionInvalidError} `DEFINITION_INVALID`. */
+  childName(asked: string | undefined, base: string): string {
+    if (asked === undefined) return this.freshName(base)
+    if (!isSegment(asked)) {
+      throw new DefinitionInvalidError(`${this.path}/${asked}`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
+    }
+    if (this.children?.has(asked) === true) throw new NameTakenError(asked, this.path)
+    return asked
+  }
+
+  /** A name that no child has, made of `base` and a number. */
   freshName(base: string): string {
     const { parts } = this
     for (;;) {
@@ -133,15 +146,12 @@ export class Cell {
   }
 
   /**
-   * Starts a child, or the next incarnation of `previous`, synchronously. Undefined when its start function says
+   * Starts a child under a name that `childName` gave, or the next incarnation of `previous`, synchronously. Undefined when its start function says
    * `ignore`. A supervisor whose children fail to start may come back in status `stopping`: it then still cleans up.
-   * @throws {StartFailedError} `START_FAILED`, {NameTakenError} `NAME_TAKEN`, {DefinitionInvalidError} `DEFINITION_INVALID`.
+   * @throws {StartFailedError} `START_FAILED`, {DefinitionInvalidError} `DEFINITION_INVALID`.
    */
   startChild(name: string, definition: AnyDefinition, givenInput: unknown, rules: ChildRules, previous?: Cell): Cell | undefined {
-    const place = `${this.path}/${name}`
     if (this.status === 'stopped') throw new FencedError(this.path, `start of ${name}`)
-    if (!isSegment(name)) throw new DefinitionInvalidError(place, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
-    if (previous === undefined && this.children?.has(name) === true) throw new NameTakenError(name, this.path)
     const input = parseInput(definition, givenInput)
     const child = new Cell(this.kernel, this, name, definition, input, rules, previous)
     const saved = ambient.context
@@ -153,7 +163,7 @@ export class Cell {
     } catch (error) {
       child.status = 'stopped'
       child.exit = exits.crash(error)
-      throw error instanceof StartFailedError ? error : new StartFailedError(place, error)
+      throw error instanceof StartFailedError ? error : new StartFailedError(child.path, error)
     } finally {
       ambient.context = saved
     }
@@ -191,10 +201,6 @@ export class Cell {
   /** Whether a message has any chance: it is alive, or its mailbox outlives it. */
   get accepting(): boolean {
     return this.status !== 'stopped' || this.#retained
-  }
-
-  get aborted(): boolean {
-    return this.#parts?.aborted === true
   }
 
   /** Puts a message into the mailbox. Never throws: what cannot be delivered becomes a dead letter. */
@@ -717,7 +723,7 @@ export class Cell {
     const { parts } = this
     if (parts.abort === undefined) {
       parts.abort = new AbortController()
-      if (parts.aborted) parts.abort.abort(this.exit ?? this.#stopRequest)
+      if (this.aborted) parts.abort.abort(this.exit ?? this.#stopRequest)
     }
     return parts.abort.signal
   }
@@ -725,8 +731,8 @@ export class Cell {
   /** Aborts the signals of this cell and of everything below it: nobody goes on working for a cell that is to stop. */
   #abort(reason: ExitReason): void {
     if (this.aborted) return
-    this.parts.aborted = true
-    this.parts.abort?.abort(reason)
+    this.aborted = true
+    this.#parts?.abort?.abort(reason)
     if (this.children === undefined) return
     for (const child of this.children.values()) if (child.status !== 'stopped') child.#abort(reason)
   }
@@ -803,9 +809,9 @@ export class Cell {
   /** Goes on with the end as far as it can without waiting. */
   #advanceEnd(): void {
     if (this.status !== 'stopping' || this.#busy !== undefined || this.#childrenStillStop()) return
-    const { parts, exit = exits.normal } = this
-    if (!parts.saidStopping && this.definition.handlesSignal('actor.stopping')) {
-      parts.saidStopping = true
+    const { exit = exits.normal } = this
+    if (this.definition.handlesSignal('actor.stopping') && !this.parts.saidStopping) {
+      this.parts.saidStopping = true
       this.#react(new MessageContext(this, { type: 'actor.stopping', reason: exit } as Message, undefined))
       if (this.#busy !== undefined) return
     }
@@ -864,8 +870,8 @@ export class Cell {
     const { parent } = this
     if (parent !== undefined) {
       if (parent.definition.type === 'worker') parent.forgetChild(this.name)
-      // Nobody takes up a start that failed, unless a supervisor waits for its clean-up.
-      if (this.#parts?.failedToStart === true) parent.definition.host.childEnded?.(parent, this)
+      // Nobody takes up a start that failed, unless its parent waits for its clean-up.
+      if (this.#parts?.failedToStart === true && parent.status !== 'stopping') parent.definition.host.childEnded?.(parent, this)
       else parent.#childEnded(this)
     }
     if (eventChannels.stopped.hasSubscribers) eventChannels.stopped.publish({ type: 'stopped', ...this.origin, reason })
@@ -896,8 +902,9 @@ export class Cell {
   discard(): void {
     const reason = this.exit ?? exits.normal
     this.#keptFor = undefined
-    for (const item of this.#queue?.drain() ?? []) this.#bury(item, 'stopped')
+    const lane = this.#queue
     this.#queue = undefined
+    if (lane?.isEmpty === false) for (const item of lane.drain()) this.#bury(item, 'stopped')
     const parts = this.#parts
     if (parts === undefined) return
     while (parts.openAsks !== undefined) parts.openAsks.targetEnded(reason)
@@ -938,8 +945,10 @@ export class Cell {
   #orphanChildren(): void {
     if (this.children === undefined) return
     for (const child of [...this.children.values()].reverse()) {
-      if (child.rules.shutdown === 'brutal_kill') child.kill()
-      else child.requestStop(exits.killed, child.rules.shutdown)
+      const { shutdown } = child.rules
+      if (shutdown !== 'brutal_kill') child.requestStop(exits.killed, shutdown)
+      else if (child.definition.type === 'supervisor') child.requestStop(exits.killed, 'infinity')
+      else child.kill()
     }
   }
 

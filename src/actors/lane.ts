@@ -39,6 +39,11 @@ export class Lane<Item> {
     return (this.#stashed?.length ?? 0) + (this.#postponed?.length ?? 0)
   }
 
+  /** Whether nothing waits here in any way. */
+  get isEmpty(): boolean {
+    return this.#queue.length === 0 && this.#parked === undefined && this.setAsideCount === 0
+  }
+
   offer(item: Item): Offered<Item> {
     if (this.#queue.length < this.#limits.capacity && this.#parked === undefined) {
       this.#queue.push(item)

@@ -2,8 +2,9 @@ import type { Cell } from '../actors/cell.ts'
 import type { MessageContext } from '../actors/context.ts'
 import type { ActorDefinition } from '../actors/definition.ts'
 import { DefinitionInvalidError } from '../core/errors.ts'
+import { isSegment } from '../core/ids.ts'
 import { dynamicSupervisorProtocol, SupervisorError, type ChildCounts } from './admin.ts'
-import { checkSignificance, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
+import { checkSignificance, ChildSpecInvalidError, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
 import { checkIntensity, defaultIntensity, type Intensity } from './restart-intensity.ts'
 import { autoShutdowns, type AutoShutdown } from './strategy.ts'
 import { defineSupervisor } from './supervisor-host.ts'
@@ -152,8 +153,8 @@ const childrenOf = ({ children }: Supervision): DynamicChildren => {
  */
 export function spawnChild(supervision: Supervision, spec: ChildSpec, name: string | undefined, input: unknown): Cell | undefined {
   const { cell } = supervision
-  const chosen = name ?? cell.freshName(spec.id)
-  if (childrenOf(supervision).isFull) throw new SupervisorError('MAX_CHILDREN', cell.path, chosen)
+  if (childrenOf(supervision).isFull) throw new SupervisorError('MAX_CHILDREN', cell.path, name ?? spec.id)
+  const chosen = cell.childName(name, spec.id)
   return cell.startChild(chosen, spec.definition, input, spec)
 }
 
@@ -198,6 +199,10 @@ function* startChild(
   }
   if (children.find(name) !== undefined) {
     supervision.refuse(context, 'CHILD_ALREADY_STARTED', name)
+    return
+  }
+  if (!isSegment(name)) {
+    context.refuse(new ChildSpecInvalidError(name, 'an id is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -'))
     return
   }
   const record = new ChildRecord(template, name, input ?? template.input)
