@@ -178,7 +178,8 @@ export class Supervision {
       if (cell.status !== 'running') {
         const error = cell.exit?.kind === 'crash' ? cell.exit.error : cell.exit
         // A supervisor that starts itself waits for its clean-up with that of the others, as it ends.
-        if (this.state !== 'starting') yield cell
+        if (this.state === 'starting') return { kind: 'failed', error }
+        yield cell
         if (previous === undefined) this.cell.forgetChild(record.name)
         return { kind: 'failed', error }
       }
