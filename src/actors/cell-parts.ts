@@ -44,6 +44,8 @@ export class CellParts {
   /** Children still to be stopped, in start order, while this cell stops. */
   toStop: Cell[] | undefined
   saidStopping = false
+  /** Handlers of a reentrant actor that are not done. */
+  waiting = 0
   /** Stopped by a supervisor that starts it again: its mailbox may be kept. */
   keep = false
   failedToStart = false

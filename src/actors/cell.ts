@@ -327,7 +327,12 @@ export class Cell {
 
   // ---- handling -----------------------------------------------------------------------------------------------------
 
-  /** One turn: handles up to `budget` messages and answers how many. Called by the dispatcher only. */
+  /** Messages that wait. */
+  get backlog(): number {
+    return this.#queue?.length ?? 0
+  }
+
+  /** Part of a turn: handles up to `budget` messages and answers how many. Called by the dispatcher only. */
   run(budget: number): number {
     let handled = 0
     while (this.status === 'running' && this.#busy === undefined) {
@@ -341,9 +346,21 @@ export class Cell {
       handled += 1
       this.#handle(item)
     }
-    this.#scheduled = false
-    if (this.status === 'running' && this.#busy === undefined && this.#hasWork) this.#wake()
     return handled
+  }
+
+  /** Whether it has nothing to do and owes nobody: nothing waits, no handler runs, no question is open. */
+  get isQuiet(): boolean {
+    if ((this.#queue?.length ?? 0) > 0 || this.#parts?.openAsks !== undefined) return false
+    if (this.status === 'stopped') return true
+    const isAtWork = this.#busy !== undefined || (this.#parts?.waiting ?? 0) > 0
+    return this.status === 'running' && !isAtWork && this.#stopRequest === undefined
+  }
+
+  /** The end of a turn: whether it needs another. Called by the dispatcher only. */
+  endTurn(): boolean {
+    this.#scheduled = this.status === 'running' && this.#busy === undefined && this.#hasWork
+    return this.#scheduled
   }
 
   get #hasWork(): boolean {
@@ -405,18 +422,21 @@ export class Cell {
 
   #await(pending: Promise<void>, context: MessageContext, startMs: number): void {
     const { reentrant } = this.definition
-    if (!reentrant) this.#busy = context
+    if (reentrant) this.parts.waiting += 1
+    else this.#busy = context
     this.#armWatchdog(context)
     pending.then(
       () => {
         if (context.fenced) return
-        if (!reentrant) this.#busy = undefined
+        if (reentrant) this.parts.waiting -= 1
+        else this.#busy = undefined
         this.#disarmWatchdog()
         this.#handled(context, startMs)
         this.#goOn()
       },
       (error: unknown) => {
-        if (!reentrant) this.#busy = undefined
+        if (reentrant) this.parts.waiting -= 1
+        else this.#busy = undefined
         this.fail(error, context)
         this.#goOn()
       },
@@ -456,6 +476,11 @@ export class Cell {
         this.kernel.observerFailed(`snapshot of ${this.path}`, error)
       }
     }
+  }
+
+  /** Messages that it has to handle, with the one that it is at. */
+  get load(): number {
+    return (this.#queue?.length ?? 0) + (this.#busy === undefined ? 0 : 1)
   }
 
   /** Whether messages are set aside for later. */

@@ -11,8 +11,6 @@ export interface DispatcherOptions {
   readonly turnMs?: number
 }
 
-/** Messages that one actor may handle before the next actor has its turn. */
-const messagesPerActor = 64
 /** The clock is read once in so many messages at most: reading it costs as much as handling one. */
 const longestStride = 16
 
@@ -20,7 +18,8 @@ const longestStride = 16
  * Gives actors their turns: a trampoline, so that a chain of any length runs in constant stack, and fair, so that no
  * amount of messages keeps timers and sockets waiting longer than a turn.
  *
- * 1. A cell is queued at most once; cells run in the order in which they were queued.
+ * 1. A cell is queued at most once; cells run in the order in which they were queued. Each handles what waits for it as
+ *    its turn begins, and not what comes meanwhile, so none falls behind the many that feed it, nor holds them up.
  * 2. Between two macrotasks at most `messagesPerTurn` messages are handled, and after `turnMs` no other is begun
  *    (the clock is read more rarely while messages are quick, by at most 16 messages).
  */
@@ -34,6 +33,9 @@ export class Dispatcher {
   /** What is left of the turn that began after the last macrotask; undefined before it began. */
   #messagesLeft: number
   #turnEndsMs: number | undefined
+  /** The clock is read after so many more messages, and then after `stride` more. */
+  #untilClock = 1
+  #stride = 1
   #renewing = false
 
   constructor(clock: Clock, scheduler: Scheduler, { messagesPerTurn = 1024, turnMs = 5 }: DispatcherOptions = {}) {
@@ -67,22 +69,42 @@ export class Dispatcher {
   readonly #turn = (): void => {
     this.#state = 'running'
     this.#turnEndsMs ??= this.#clock.now() + this.#turnMs
-    let stride = 1
-    let untilClock = stride
-    for (;;) {
-      const next = this.#ready.shift()
-      if (next === undefined) break
-      const handled = typeof next === 'function' ? runTask(next) : next.run(Math.min(messagesPerActor, untilClock, this.#messagesLeft))
-      this.#messagesLeft -= handled
-      untilClock -= handled === 0 ? 1 : handled
-      if (this.#messagesLeft <= 0) break
-      if (untilClock > 0) continue
-      const leftMs = this.#turnEndsMs - this.#clock.now()
-      if (leftMs <= 0) break
-      stride = leftMs * 2 > this.#turnMs ? Math.min(stride * 2, longestStride) : 1
-      untilClock = stride
+    this.#stride = 1
+    this.#untilClock = 1
+    for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
+      const goesOn = typeof next === 'function' ? this.#runTask(next) : this.#runCell(next)
+      if (!goesOn) break
     }
     this.#afterTurn()
+  }
+
+  #runTask(task: () => void): boolean {
+    task()
+    return this.#spend(1)
+  }
+
+  #runCell(cell: Cell): boolean {
+    let waiting = Math.max(1, cell.backlog)
+    let goesOn = true
+    while (goesOn && waiting > 0) {
+      const handled = cell.run(Math.min(waiting, this.#untilClock, this.#messagesLeft))
+      waiting = handled === 0 ? 0 : waiting - handled
+      goesOn = this.#spend(Math.max(1, handled))
+    }
+    if (cell.endTurn()) this.#ready.push(cell)
+    return goesOn
+  }
+
+  /** Counts what was done against this turn. False when the turn is over. */
+  #spend(messages: number): boolean {
+    this.#messagesLeft -= messages
+    this.#untilClock -= messages
+    if (this.#messagesLeft <= 0) return false
+    if (this.#untilClock > 0) return true
+    const leftMs = (this.#turnEndsMs ?? 0) - this.#clock.now()
+    this.#stride = leftMs * 2 > this.#turnMs ? Math.min(this.#stride * 2, longestStride) : 1
+    this.#untilClock = this.#stride
+    return leftMs > 0
   }
 
   #afterTurn(): void {
@@ -126,9 +148,4 @@ export class Dispatcher {
   #isOverdue(): boolean {
     return this.#turnEndsMs !== undefined && this.#clock.now() >= this.#turnEndsMs
   }
-}
-
-function runTask(task: () => void): number {
-  task()
-  return 0
 }
