@@ -159,6 +159,9 @@ function checkSpec(spec: ChildSpec): void {
   }
 }
 
+/** The children that a supervisor's definition names: what can be known of a tree before it runs. */
+export const declaredChildren = new WeakMap<AnyDefinition, readonly ChildSpec[]>()
+
 /** The specs of a supervisor's child list. @throws {ChildSpecInvalidError} `CHILD_SPEC_INVALID`, also for an id that comes twice. */
 export function childList(children: readonly ChildInput[], autoShutdown: AutoShutdown): readonly ChildSpec[] {
   const specs = children.map(toChildSpec)

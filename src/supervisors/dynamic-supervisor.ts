@@ -4,7 +4,7 @@ import type { ActorDefinition } from '../actors/definition.ts'
 import { DefinitionInvalidError } from '../core/errors.ts'
 import { isSegment } from '../core/ids.ts'
 import { dynamicSupervisorProtocol, SupervisorError, type ChildCounts } from './admin.ts'
-import { checkSignificance, ChildSpecInvalidError, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
+import { checkSignificance, ChildSpecInvalidError, declaredChildren, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
 import { checkIntensity, defaultIntensity, type Intensity } from './restart-intensity.ts'
 import { autoShutdowns, type AutoShutdown } from './strategy.ts'
 import { defineSupervisor } from './supervisor-host.ts'
@@ -39,7 +39,7 @@ export function dynamicSupervisor(name: string, options: DynamicSupervisorOption
   }
   const template = toChildSpec(options.child)
   checkSignificance(template, autoShutdown)
-  return defineSupervisor({
+  const definition = defineSupervisor({
     name,
     protocol: dynamicSupervisorProtocol,
     stopsInParallel: true,
@@ -49,6 +49,8 @@ export function dynamicSupervisor(name: string, options: DynamicSupervisorOption
       handle(supervision, context, template)
     },
   })
+  declaredChildren.set(definition, [template])
+  return definition
 }
 
 /** A dynamic supervisor has no children at first. */

@@ -96,6 +96,12 @@ export class Supervision {
     }
     this.enter('running')
     if (this.#ending !== undefined) this.cell.end(this.#ending)
+    this.#childrenChanged()
+  }
+
+  /** Messages that waited for a child to be up are taken up again. */
+  #childrenChanged(): void {
+    if (this.cell.hasSetAside) this.cell.putBack('stash')
   }
 
   /** A child has ended. True when that is what a procedure waits for. */
@@ -128,6 +134,7 @@ export class Supervision {
       this.children.drop(record)
       if (this.children.endsWith(record)) this.cell.end(exits.shutdown())
     }
+    this.#childrenChanged()
   }
 
   /** OTP's restart/2: counts, gives up when that was one too many, and otherwise restarts, perhaps after a while. */

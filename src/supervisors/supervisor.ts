@@ -2,9 +2,11 @@ import type { Cell } from '../actors/cell.ts'
 import type { MessageContext } from '../actors/context.ts'
 import type { ActorDefinition } from '../actors/definition.ts'
 import type { Protocol } from '../actors/protocol.ts'
-import { DefinitionInvalidError, StartFailedError } from '../core/errors.ts'
-import { SupervisorError, supervisorProtocol, type ChildCounts, type ChildInfo } from './admin.ts'
-import { checkInput, checkSignificance, childList, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
+import { DefinitionInvalidError, MailboxFullError, StartFailedError, TargetDownError } from '../core/errors.ts'
+import type { DeadLetterReason } from '../core/events.ts'
+import { exits } from '../core/exit.ts'
+import { supervisorProtocol, type ChildCounts, type ChildInfo } from './admin.ts'
+import { checkInput, checkSignificance, childList, declaredChildren, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
 import { checkIntensity, defaultIntensity, type Intensity } from './restart-intensity.ts'
 import { autoShutdowns, sharesFate, strategies, type AutoShutdown, type Strategy } from './strategy.ts'
 import { defineSupervisor } from './supervisor-host.ts'
@@ -24,8 +26,17 @@ export interface SupervisorOptions {
 /** Messages beside the administrative ones: who of the children gets them. */
 export interface Forwarding<P extends Protocol> {
   readonly protocol: P
-  readonly pick: (children: ReadonlyMap<string, ChildRecord>) => Cell | undefined
+  /** `wait`: nobody can take it now, but somebody will, after the next change among the children. Undefined: nobody ever. */
+  readonly pick: (children: ReadonlyMap<string, ChildRecord>) => Cell | 'wait' | undefined
 }
+
+type Administrative = keyof typeof supervisorProtocol
+/** What a supervisor can forward of a protocol: all but what it understands itself. */
+export type Forwardable<P extends Protocol> = [Extract<keyof P, Administrative>] extends [never] ? P : Omit<P, Administrative>
+
+export const forwardable = <P extends Protocol>(protocol: P): Forwardable<P> =>
+  // Exactly the entries that the type names.
+  Object.fromEntries(Object.entries(protocol).filter(([type]) => !Object.hasOwn(supervisorProtocol, type))) as Forwardable<P>
 
 export type SupervisorDefinition<P extends Protocol = {}> = ActorDefinition<typeof supervisorProtocol & P, undefined, SupervisorSnapshot>
 
@@ -49,7 +60,7 @@ export function forwardingSupervisor<P extends Protocol = {}>(
   }
   const specs = childList(children, autoShutdown)
   const protocol = { ...supervisorProtocol, ...forwarding?.protocol }
-  return defineSupervisor({
+  const definition = defineSupervisor({
     name,
     // Spread of the same two protocols whose intersection the type is.
     protocol: protocol as typeof supervisorProtocol & P,
@@ -60,6 +71,8 @@ export function forwardingSupervisor<P extends Protocol = {}>(
       handle(supervision, context, forwarding)
     },
   })
+  declaredChildren.set(definition, specs)
+  return definition
 }
 
 /** The child list of a static supervisor: ordered, each with its own spec. */
@@ -192,12 +205,34 @@ function handle(supervision: Supervision, context: MessageContext, forwarding: F
     case 'supervisor.countChildren':
       context.reply(children.counts())
       return
-    default: {
-      const target = forwarding?.pick(children.records)
-      if (target === undefined) context.refuse(new SupervisorError('CHILD_NOT_FOUND', supervision.path, message.type))
-      else supervision.cell.forward(context, target)
-    }
+    default:
+      if (forwarding !== undefined) forward(supervision, context, forwarding.pick(children.records))
   }
+}
+
+/** Passes a message on, sets it aside within the bound of the stash, or says that nobody takes it. */
+function forward({ cell }: Supervision, context: MessageContext, target: Cell | 'wait' | undefined): void {
+  if (target === 'wait') {
+    setAside(cell, context)
+  } else if (target === undefined) {
+    refuse(cell, context, 'stopped', new TargetDownError(cell.path, context.message.type, exits.noproc))
+  } else {
+    cell.forward(context, target)
+  }
+}
+
+function setAside(cell: Cell, context: MessageContext): void {
+  try {
+    cell.setAside(context, 'stash')
+  } catch {
+    // The stash is full: one message too many must not take the children down.
+    refuse(cell, context, 'mailbox-full', new MailboxFullError(cell.path, cell.definition.mailbox.stashCapacity, context.message))
+  }
+}
+
+function refuse(cell: Cell, context: MessageContext, reason: DeadLetterReason, error: Error): void {
+  context.refuse(error)
+  cell.deadLetter(context.message, reason, error)
 }
 
 const whyNot = (record: ChildRecord): 'CHILD_RUNNING' | 'CHILD_RESTARTING' =>
