@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { afterEach, expect, test } from 'vitest'
+import { repositoryFile } from './run-example.ts'
+
+interface Service {
+  readonly process: ChildProcess
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>
+  hash(body: unknown): Promise<Response>
+}
+
+const started: ChildProcess[] = []
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL')
+})
+
+async function startService(env: Record<string, string> = {}): Promise<Service> {
+  const child = spawn(
+    process.execPath,
+    ['--conditions=echelon-source', repositoryFile('examples/05-embedded-service/main.ts')],
+    {
+      env: { ...process.env, NODE_OPTIONS: '', PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  started.push(child)
+  const ended = once(child, 'exit').then(([code, signal]: (number | string | null)[]) => ({
+    code: typeof code === 'number' ? code : null,
+    signal: typeof signal === 'string' ? signal : null,
+  }))
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  const url = /http:\/\/127\.0\.0\.1:\d+$/.exec(line)?.[0]
+  if (url === undefined) throw new Error(`the service said: ${line}`)
+  const hash = (body: unknown): Promise<Response> =>
+    fetch(`${url}/hash`, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
+  return { process: child, ended, hash }
+}
+
+async function refusesConnections(service: Service): Promise<void> {
+  for (;;) {
+    const answered = await service.hash({}).then(
+      () => true,
+      () => false,
+    )
+    if (!answered) return
+  }
+}
+
+const password = 'correct horse'
+
+test('given the service, when it is asked well and badly, then typed errors become status codes', async () => {
+  const service = await startService()
+
+  const good = await service.hash({ password, rounds: 1 })
+  const wrong = await service.hash({ password: 'short', rounds: 1 })
+  const malformed = await service.hash('{')
+
+  expect([good.status, await good.json()]).toEqual([
+    200,
+    { hash: expect.stringMatching(/^scrypt:.{24}:.{44}$/) as string },
+  ])
+  expect([wrong.status, await wrong.text()]).toEqual([400, expect.stringContaining('password: Too small')])
+  expect([malformed.status, await malformed.text()]).toEqual([400, expect.stringContaining('rounds: Invalid input')])
+})
+
+test('given a deadline that is too short, when a hash is asked for, then the answer is 504', async () => {
+  const service = await startService({ TIMEOUT_MS: '1' })
+
+  expect((await service.hash({ password, rounds: 1 })).status).toBe(504)
+})
+
+test('given a full mailbox and answers on their way, when SIGTERM comes, then the rest was told to retry and those finish', async () => {
+  const service = await startService()
+  const requests = Array.from({ length: 24 }, () => service.hash({ password, rounds: 2 }))
+
+  const refused = await Promise.race(requests) // the mailbox is full, so others are being answered
+  service.process.kill('SIGTERM')
+  const responses = await Promise.all(requests)
+
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+  const statuses = responses.map(({ status }) => status)
+  expect(new Set(statuses)).toEqual(new Set([200, 503]))
+  expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(5)
+  expect(await service.ended).toEqual({ code: 0, signal: null })
+})
+
+test('given a shutdown that waits for an answer, when a second SIGTERM comes, then the process ends at once', async () => {
+  const service = await startService({ TIMEOUT_MS: '60000' })
+  const requests = Array.from({ length: 24 }, () => service.hash({ password, rounds: 8 }).catch(() => undefined))
+
+  await Promise.race(requests)
+  service.process.kill('SIGTERM')
+  await refusesConnections(service) // it has begun to drain
+  service.process.kill('SIGTERM')
+
+  const { code, signal } = await service.ended
+  expect(signal ?? code).toSatisfy((end) => end === 143 || end === 'SIGTERM')
+  await Promise.all(requests)
+})
