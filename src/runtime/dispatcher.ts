@@ -69,41 +69,45 @@ export class Dispatcher {
   readonly #turn = (): void => {
     this.#state = 'running'
     this.#turnEndsMs ??= this.#clock.now() + this.#turnMs
-    this.#stride = 1
-    this.#untilClock = 1
-    for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
-      const goesOn = typeof next === 'function' ? this.#runTask(next) : this.#runCell(next)
-      if (!goesOn) break
+    try {
+      while (this.#ready.length > 0 && this.#hasTime()) {
+        const next = this.#ready.shift()
+        if (typeof next === 'function') this.#runTask(next)
+        else if (next !== undefined) this.#runCell(next)
+      }
+    } finally {
+      this.#afterTurn()
     }
-    this.#afterTurn()
   }
 
-  #runTask(task: () => void): boolean {
+  #runTask(task: () => void): void {
+    this.#spend(1)
     task()
-    return this.#spend(1)
   }
 
-  #runCell(cell: Cell): boolean {
+  #runCell(cell: Cell): void {
     let waiting = Math.max(1, cell.backlog)
-    let goesOn = true
-    while (goesOn && waiting > 0) {
+    do {
       const handled = cell.run(Math.min(waiting, this.#untilClock, this.#messagesLeft))
       waiting = handled === 0 ? 0 : waiting - handled
-      goesOn = this.#spend(Math.max(1, handled))
-    }
+      this.#spend(Math.max(1, handled))
+    } while (waiting > 0 && this.#hasTime())
     if (cell.endTurn()) this.#ready.push(cell)
-    return goesOn
   }
 
-  /** Counts what was done against this turn. False when the turn is over. */
-  #spend(messages: number): boolean {
+  /** Counts what is done against this turn. */
+  #spend(messages: number): void {
     this.#messagesLeft -= messages
     this.#untilClock -= messages
+  }
+
+  /** Whether this turn may go on. Reads the clock more rarely while messages are quick. */
+  #hasTime(): boolean {
     if (this.#messagesLeft <= 0) return false
     if (this.#untilClock > 0) return true
     const leftMs = (this.#turnEndsMs ?? 0) - this.#clock.now()
     this.#stride = leftMs * 2 > this.#turnMs ? Math.min(this.#stride * 2, longestStride) : 1
-    this.#untilClock = this.#stride
+    this.#untilClock = leftMs > 0 ? this.#stride : 0
     return leftMs > 0
   }
 
@@ -133,19 +137,17 @@ export class Dispatcher {
   #renewTurn(): void {
     this.#messagesLeft = this.#messagesPerTurn
     this.#turnEndsMs = undefined
+    this.#stride = 1
+    this.#untilClock = 1
   }
 
   #runSoon(): void {
-    if (this.#messagesLeft > 0 && !this.#isOverdue()) {
+    if (this.#messagesLeft > 0) {
       this.#state = 'soon'
       this.#scheduler.soon(this.#turn)
     } else {
       this.#state = 'later'
       this.#scheduler.later(this.#freshTurn)
     }
-  }
-
-  #isOverdue(): boolean {
-    return this.#turnEndsMs !== undefined && this.#clock.now() >= this.#turnEndsMs
   }
 }
