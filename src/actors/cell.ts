@@ -971,9 +971,12 @@ export class Cell {
     if (this.children === undefined) return
     for (const child of [...this.children.values()].reverse()) {
       const { shutdown } = child.rules
-      if (shutdown !== 'brutal_kill') child.requestStop(exits.killed, shutdown)
-      else if (child.definition.type === 'supervisor') child.requestStop(exits.killed, 'infinity')
-      else child.kill()
+      if (child.definition.type === 'supervisor') {
+        // Whoever would have killed it for being slow is gone; it is as slow as its children are allowed to be.
+        this.kernel.clock.clearTimeout(child.#parts?.killTimer)
+        child.requestStop(exits.killed, 'infinity')
+      } else if (shutdown === 'brutal_kill') child.kill()
+      else child.requestStop(exits.killed, shutdown)
     }
   }
 

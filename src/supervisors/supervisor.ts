@@ -107,8 +107,10 @@ class OrderedChildren implements ChildBook {
     failed.state = 'stopped'
     for (const record of group) {
       if (this.records.get(record.name) !== record) continue
+      const isFirst = record.cell === undefined
       const outcome = yield* supervision.startAgain(record)
       if (outcome.kind === 'failed') return // it goes on from there
+      if (isFirst) this.moveBehind(record)
       if (outcome.kind === 'ignored' && record.spec.restart === 'temporary') this.forget(supervision, record)
     }
   }
@@ -118,6 +120,16 @@ class OrderedChildren implements ChildBook {
     const isTemporary = record.spec.restart === 'temporary'
     yield* supervision.stop(record, !isTemporary)
     if (isTemporary) this.forget(supervision, record)
+  }
+
+  /** A child that had never run does: in the order in which children stop it goes before those behind it in the list. */
+  moveBehind(placed: ChildRecord): void {
+    let isBehind = false
+    for (const { name, cell } of this.records.values()) {
+      const children = cell?.parent?.children
+      if (isBehind && cell !== undefined && children?.delete(name) === true) children.set(name, cell)
+      if (name === placed.name) isBehind = true
+    }
   }
 
   drop(record: ChildRecord): void {
@@ -272,7 +284,9 @@ function* terminateChild(supervision: Supervision, context: MessageContext, reco
 }
 
 function* restartChild(supervision: Supervision, context: MessageContext, record: ChildRecord): Procedure {
+  const isFirst = record.cell === undefined
   const outcome = yield* supervision.start(record)
+  if (isFirst) childrenOf(supervision).moveBehind(record)
   if (outcome.kind === 'failed') supervision.refuse(context, 'CHILD_START_FAILED', record.name, outcome.error)
   else context.reply(supervision.describe(record) satisfies ChildInfo)
 }

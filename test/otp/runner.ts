@@ -60,7 +60,7 @@ const errand = defineActor({
 })
 
 /** What both kinds of supervisor understand. */
-type AdminRef = Parameters<typeof startChild>[0] & Parameters<typeof startDynamicChild>[0]
+type AdminRef = Ref & Parameters<typeof startChild>[0] & Parameters<typeof startDynamicChild>[0]
 
 class CaseRun {
   readonly #test: TestRuntime
@@ -71,14 +71,13 @@ class CaseRun {
 
   constructor(test: TestRuntime) {
     this.#test = test
-    this.#book = new TraceBook(test.runtime)
+    this.#book = new TraceBook()
     this.#errand = test.runtime.spawn(errand)
   }
 
   async run({ tree, steps }: OtpCase): Promise<Trace> {
     const entries = [await this.#entry(() => this.#start(tree))]
     for (const step of steps) entries.push(await this.#entry(() => this.#step(step)))
-    this.#book.close()
     return entries
   }
 
@@ -100,12 +99,12 @@ class CaseRun {
   }
 
   async #state(): Promise<readonly SupervisorState[]> {
-    const living = this.#book.livingSupervisors()
-    const answers = living.map(async ({ id, ref }) => {
+    const answers = this.#book.livingSupervisors().map(async ({ id, cell }) => {
+      const ref = cell.ref as unknown as AdminRef // it runs a supervisor
       const [children, counts] = await Promise.all([whichChildren(ref), countChildren(ref)])
       return {
         id,
-        children: children.map((info) => [this.#book.idOf(`${ref.path}/${info.id}`), info.status] as const).reverse(),
+        children: children.map((info) => [this.#book.idOf(info.id, cell), info.status] as const).reverse(),
         counts: [counts.specs, counts.active, counts.supervisors, counts.workers],
       }
     })
@@ -116,9 +115,9 @@ class CaseRun {
   // ---------------------------------------------------------------- the tree under test
 
   #start(tree: TreeCase): string {
-    this.#book.place('/user/root', 'root')
+    this.#book.place('/user/root', 'root', false)
     try {
-      this.#test.runtime.spawn(this.#supervisor(tree), { name: 'root', restart: 'temporary' })
+      this.#test.runtime.spawn(this.#observed(this.#supervisor(tree)), { name: 'root', restart: 'temporary' })
       return 'ok'
     } catch (error) {
       return this.#book.failureOf(error)
@@ -139,13 +138,49 @@ class CaseRun {
   }
 
   #spec({ id, restart, shutdown, significant, script, runs }: ChildCase, under: string, kind?: 'dynamic'): ChildSpec {
-    const definition = typeof runs === 'object' ? this.#supervisor(runs) : this.#worker(runs, script)
+    const definition = typeof runs === 'object' ? this.#supervisor(runs) : this.#worker(runs)
     const start = ({ input }: { readonly input: unknown }): 'ignore' | void => {
       const told = kind === 'dynamic' ? dynamicInputSchema.parse(input) : { id, under, script }
       return this.#beforeStart(told, definition.type)
     }
-    // A definition is data: the same one with a start function.
-    return child({ ...definition, start } as AnyDefinition, { id, restart, shutdown, significant })
+    // A definition is data: this is the same one with a start function.
+    const started = { ...definition, start } as AnyDefinition
+    return child(this.#observed(started, script), {
+      id: this.#book.segmentOf(id, under),
+      restart,
+      shutdown,
+      significant,
+    })
+  }
+
+  #specOrNone({ child: given, supervisor: under }: AskStep & { readonly do: 'start_child' }): ChildSpec | undefined {
+    try {
+      return this.#spec(given, under)
+    } catch (error) {
+      if (error instanceof EchelonError && error.code === 'CHILD_SPEC_INVALID') return undefined
+      throw error
+    }
+  }
+
+  /** The host is the one place that sees each incarnation begin and end, as Erlang's oracle sees each process. */
+  #observed(definition: AnyDefinition, script: readonly StartResult[] = []): AnyDefinition {
+    const book = this.#book
+    const { host } = definition
+    return {
+      ...definition,
+      host: {
+        ...host,
+        start: (cell, previous) => {
+          const dynamic = dynamicInputSchema.safeParse(cell.input)
+          book.begin(cell, dynamic.success ? dynamic.data.script : script)
+          host.start(cell, previous)
+        },
+        end: (cell, reason) => {
+          book.end(cell, reason)
+          host.end(cell, reason)
+        },
+      },
+    }
   }
 
   /** Acts the script, as far as it says that nothing starts at all. Whether a worker fails is decided where its path is known. */
@@ -155,21 +190,23 @@ class CaseRun {
     }
     const result = this.#book.attempt(id, script)
     if (result === 'ok') return undefined
-    this.#book.add({ owner: this.#book.ownerBelow(under), kind: result === 'fail' ? 'start_failed' : 'start_ignored', id, reason: '' })
+    this.#book.add({
+      owner: this.#book.ownerBelow(under),
+      kind: result === 'fail' ? 'start_failed' : 'start_ignored',
+      id,
+      reason: '',
+    })
     if (result === 'fail') throw new Error('nope')
     return 'ignore'
   }
 
-  #worker(runs: Worker, script: readonly StartResult[]): AnyDefinition {
+  #worker(runs: Worker): AnyDefinition {
     const book = this.#book
     return defineActor({
       name: 'worker',
       protocol: workerProtocol,
       input: z.unknown(),
-      state: ({ input }: { readonly input: unknown }) => {
-        const dynamic = dynamicInputSchema.safeParse(input)
-        return book.startWorker(dynamic.success ? dynamic.data.script : script)
-      },
+      state: () => book.beginning,
       on: {
         'worker.exit': ({ state, message: { how }, stop, self }) => {
           if (how === 'kill') {
@@ -240,8 +277,9 @@ class CaseRun {
   }
 
   async #ask(step: AskStep): Promise<string> {
+    if (step.do === 'terminate_dynamic' && this.#book.living(step.id) === undefined) return 'skipped'
     // Supervisors under test understand what the supervisor of their kind does.
-    const ref = this.#book.living(step.supervisor) as AdminRef | undefined
+    const ref = this.#book.living(step.supervisor) as unknown as AdminRef | undefined
     if (ref === undefined) return 'noproc'
     try {
       return await this.#put(step, ref)
@@ -253,28 +291,36 @@ class CaseRun {
   async #put(step: AskStep, ref: AdminRef): Promise<string> {
     switch (step.do) {
       case 'start_child': {
-        const info = await startChild(ref, this.#spec(step.child, step.supervisor))
+        const spec = this.#specOrNone(step)
+        if (spec === undefined) {
+          // Refused before it was asked. Had it been asked, a supervisor that is gone would not have answered.
+          await countChildren(ref)
+          return 'bad_combination'
+        }
+        // One that is refused as present, or comes back, is known already.
+        if (!step.child.id.startsWith(`${step.supervisor}.`))
+          this.#book.place(`${ref.path}/${spec.id}`, step.child.id, false)
+        const info = await startChild(ref, spec)
         return info.status === 'stopped' ? 'ignored' : 'ok'
       }
       case 'start_dynamic': {
         const { id, supervisor: under, script } = step
-        this.#book.place(`${this.#book.pathOf(under)}/${id}`, id)
+        this.#book.place(`${ref.path}/${id}`, id, true)
         const info = await startDynamicChild(ref, { id, input: { id, under, script } satisfies DynamicInput })
         return info.status === 'stopped' ? 'ignored' : 'ok'
       }
       case 'terminate_child':
-        await terminateChild(ref, step.id)
+        await terminateChild(ref, this.#book.segmentOf(step.id, step.supervisor))
         return 'ok'
       case 'terminate_dynamic':
-        if (this.#book.living(step.id) === undefined) return 'skipped'
         await terminateChild(ref, step.id)
         return 'ok'
       case 'restart_child': {
-        const info = await restartChild(ref, step.id)
+        const info = await restartChild(ref, this.#book.segmentOf(step.id, step.supervisor))
         return info.status === 'stopped' ? 'ignored' : 'ok'
       }
       case 'delete_child':
-        await deleteChild(ref, step.id)
+        await deleteChild(ref, this.#book.segmentOf(step.id, step.supervisor))
         return 'ok'
       case 'count_children': {
         const { specs, active, supervisors, workers } = await countChildren(ref)

@@ -1,67 +1,48 @@
-import { errors, type ExitReason, type Ref, type Runtime, type RuntimeEventOf } from 'echelon'
+import { errors, type ExitReason, type Ref } from 'echelon'
+import type { Cell } from '../../src/actors/cell.ts'
 import type { StartResult } from './case.ts'
 import type { EventKind, TraceEvent } from './trace.ts'
 
 /** One incarnation of an actor under test. For workers it is their state. */
 export interface Incarnation {
-  readonly path: string
+  readonly cell: Cell
   readonly id: string
   /** The supervisor incarnation above it, `root#1`; empty for the root. */
   readonly owner: string
   /** Its own, when it is a supervisor. */
   readonly instance: string | undefined
+  /** Whether the ids of its children begin with its own: below a dynamic child they do. */
+  readonly prefixes: boolean
   alive: boolean
   /** A worker's last word. */
   said: EventKind | undefined
 }
 
-/** Writes down what happens in a runtime as the oracle does for Erlang: who starts, who ends, in order. */
+/** Writes down what happens as the oracle does for Erlang: who starts, who ends, in order. */
 export class TraceBook {
-  readonly #runtime: Runtime
   readonly #incarnations: Incarnation[] = []
+  readonly #byCell = new Map<Cell, Incarnation>()
   readonly #attempts = new Map<string, number>()
-  /** Ids that are not simply the last segment of the path. Below a dynamic child each id begins with its name. */
-  readonly #places = new Map<string, string>()
-  readonly #unsubscribe: readonly (() => void)[]
+  /** Where ids begin anew: the root, a child that a step added, a dynamic child. By path. */
+  readonly #places = new Map<string, { readonly id: string; readonly isDynamic: boolean }>()
   #events: TraceEvent[] = []
-  /** The path whose logic begins. */
-  #spawning = ''
+  #beginning: Incarnation | undefined
 
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime
-    this.#unsubscribe = [
-      runtime.on('spawned', (event) => {
-        this.#spawned(event)
-      }),
-      runtime.on('stopped', (event) => {
-        this.#stopped(event)
-      }),
-    ]
+  /** The actor at `path` is known as `id`. */
+  place(path: string, id: string, isDynamic: boolean): void {
+    this.#places.set(path, { id, isDynamic })
   }
 
-  close(): void {
-    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+  /** What a child is called in its supervisor, and so in its path. */
+  segmentOf(id: string, supervisor: string): string {
+    return id.startsWith(`${supervisor}.`) ? id.slice(supervisor.length + 1) : id
   }
 
-  /** The actor at `path` is known as `id`: the root, or a dynamic child. */
-  place(path: string, id: string): void {
-    this.#places.set(path, id)
-  }
-
-  idOf(path: string): string {
-    const known = this.#places.get(path)
-    if (known !== undefined) return known
-    const cut = path.lastIndexOf('/')
-    const [above, segment] = [path.slice(0, cut), path.slice(cut + 1)]
-    return this.#isBelowDynamic(above) ? `${this.idOf(above)}.${segment}` : segment
-  }
-
-  #isBelowDynamic(path: string): boolean {
-    for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
-      const known = this.#places.get(at)
-      if (known !== undefined) return known !== 'root'
-    }
-    return false
+  /** And back. */
+  idOf(segment: string, supervisor: Cell): string {
+    const known = this.#places.get(`${supervisor.path}/${segment}`)
+    const above = this.#byCell.get(supervisor)
+    return known?.id ?? (above?.prefixes === true ? `${above.id}.${segment}` : segment)
   }
 
   // ---------------------------------------------------------------- scripts
@@ -77,22 +58,31 @@ export class TraceBook {
     return result
   }
 
-  /** A worker begins: its state, unless its script says that this start fails. */
-  startWorker(script: readonly StartResult[]): Incarnation {
-    const path = this.#spawning
-    const worker: Incarnation = {
-      path,
-      id: this.idOf(path),
-      owner: this.#ownerAt(path.slice(0, path.lastIndexOf('/'))),
-      instance: undefined,
-      alive: true,
-      said: undefined,
-    }
-    const fails = this.attempt(worker.id, script) === 'fail'
-    this.add({ owner: worker.owner, kind: fails ? 'start_failed' : 'start', id: worker.id, reason: '' })
+  // ---------------------------------------------------------------- beginnings and ends
+
+  /** The logic of a cell is about to begin. Throws when the script of a worker says that this start fails. */
+  begin(cell: Cell, script: readonly StartResult[]): void {
+    const above = cell.parent === undefined ? undefined : this.#byCell.get(cell.parent)
+    const id = cell.parent === undefined ? cell.name : this.idOf(cell.name, cell.parent)
+    const owner = above?.instance ?? ''
+    const prefixes = this.#places.get(cell.path)?.isDynamic ?? above?.prefixes ?? false
+    const isSupervisor = cell.definition.type === 'supervisor'
+    const count = this.#incarnations.filter((each) => each.id === id).length + 1
+    const instance = isSupervisor ? `${id}#${count}` : undefined
+    const fails = !isSupervisor && this.attempt(id, script) === 'fail'
+    const kind = isSupervisor ? 'sup_start' : fails ? 'start_failed' : 'start'
+    this.add({ owner, kind, id: instance ?? id, reason: '' })
     if (fails) throw new Error('nope')
-    this.#incarnations.push(worker)
-    return worker
+    const incarnation: Incarnation = { cell, id, owner, instance, prefixes, alive: true, said: undefined }
+    this.#incarnations.push(incarnation)
+    this.#byCell.set(cell, incarnation)
+    this.#beginning = incarnation
+  }
+
+  /** The incarnation that has just begun. */
+  get beginning(): Incarnation {
+    if (this.#beginning === undefined) throw new Error('nothing began')
+    return this.#beginning
   }
 
   /** A worker speaks. */
@@ -101,46 +91,14 @@ export class TraceBook {
     this.add({ owner: worker.owner, kind, id: worker.id, reason })
   }
 
-  // ---------------------------------------------------------------- who is there
-
-  living(id: string): Ref | undefined {
-    const found = this.#newest((each) => each.id === id)
-    return found?.said === undefined && found !== undefined ? this.#runtime.ref(found.path) : undefined
+  end(cell: Cell, reason: ExitReason): void {
+    const gone = this.#byCell.get(cell)
+    if (gone === undefined) return // it failed to start
+    gone.alive = false
+    const { owner, id, instance, said } = gone
+    if (instance !== undefined) this.add({ owner, kind: 'sup_exit', id: instance, reason: this.describe(reason) })
+    else if (said !== 'stop' && said !== 'exits') this.add({ owner, kind: 'killed', id, reason: this.describe(reason) })
   }
-
-  livingSupervisors(): readonly { readonly id: string; readonly ref: Ref }[] {
-    return this.#incarnations
-      .filter(({ alive, instance }) => alive && instance !== undefined)
-      .flatMap(({ id, path }) => {
-        const ref = this.#runtime.ref(path)
-        return ref === undefined ? [] : [{ id, ref }]
-      })
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
-  }
-
-  pathOf(id: string): string {
-    return this.#newest((each) => each.id === id)?.path ?? ''
-  }
-
-  /** The living incarnation of the supervisor `id`. */
-  ownerBelow(id: string): string {
-    return this.#newest((each) => each.id === id)?.instance ?? ''
-  }
-
-  /** Whether a stubborn worker ignores its signal and is still there. */
-  get somebodyWaits(): boolean {
-    return this.#incarnations.some(({ alive, said }) => alive && said === 'ignores_signal')
-  }
-
-  #ownerAt(path: string): string {
-    return this.#newest((each) => each.path === path)?.instance ?? ''
-  }
-
-  #newest(is: (each: Incarnation) => boolean): Incarnation | undefined {
-    return this.#incarnations.findLast((each) => each.alive && is(each))
-  }
-
-  // ---------------------------------------------------------------- events
 
   add(event: TraceEvent): void {
     this.#events.push(event)
@@ -153,26 +111,34 @@ export class TraceBook {
     return events
   }
 
-  #spawned({ path, parent, definition }: RuntimeEventOf<'spawned'>): void {
-    this.#spawning = path
-    if (definition !== 'supervisor') return
-    const id = this.idOf(path)
-    const count = this.#incarnations.filter((each) => each.id === id).length + 1
-    const [owner, instance] = [this.#ownerAt(parent ?? ''), `${id}#${count}`]
-    this.#incarnations.push({ path, id, owner, instance, alive: true, said: undefined })
-    this.add({ owner, kind: 'sup_start', id: instance, reason: '' })
+  // ---------------------------------------------------------------- who is there
+
+  living(id: string): Ref | undefined {
+    const found = this.#newest(id)
+    return found?.said === undefined ? found?.cell.ref : undefined
   }
 
-  #stopped({ path, reason }: RuntimeEventOf<'stopped'>): void {
-    const candidates = this.#incarnations.filter((each) => each.alive && each.path === path)
-    // An orphan ends at the address of its successor: the successor is the one that the address leads to.
-    const gone = this.#runtime.ref(path)?.isRunning === true ? candidates[0] : candidates.at(-1)
-    if (gone === undefined) return
-    gone.alive = false
-    const { owner, id, instance, said } = gone
-    if (instance !== undefined) this.add({ owner, kind: 'sup_exit', id: instance, reason: this.describe(reason) })
-    else if (said !== 'stop' && said !== 'exits') this.add({ owner, kind: 'killed', id, reason: this.describe(reason) })
+  livingSupervisors(): readonly { readonly id: string; readonly cell: Cell }[] {
+    return this.#incarnations
+      .filter(({ alive, instance }) => alive && instance !== undefined)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
   }
+
+  /** The living incarnation of the supervisor `id`. */
+  ownerBelow(id: string): string {
+    return this.#newest(id)?.instance ?? ''
+  }
+
+  /** Whether a stubborn worker ignores its signal and is still there. */
+  get somebodyWaits(): boolean {
+    return this.#incarnations.some(({ alive, said }) => alive && said === 'ignores_signal')
+  }
+
+  #newest(id: string): Incarnation | undefined {
+    return this.#incarnations.findLast((each) => each.alive && each.id === id)
+  }
+
+  // ---------------------------------------------------------------- words
 
   /** An exit reason in the words of the oracle. */
   describe(reason: ExitReason): string {
@@ -181,9 +147,14 @@ export class TraceBook {
     return reason.kind
   }
 
+  /** Names the child that did not start, of a supervisor that therefore did not. */
   failureOf(error: unknown): string {
     if (!(error instanceof errors.StartFailedError)) return 'crash'
     const [path = ''] = error.message.split(' ')
-    return `failed_to_start(${this.idOf(path)})`
+    // What still cleans up is wrapped once more: as the root's own failure.
+    if (path === '/user/root') return this.failureOf(error.cause)
+    const cut = path.lastIndexOf('/')
+    const above = this.#incarnations.findLast(({ cell }) => cell.path === path.slice(0, cut))
+    return `failed_to_start(${above === undefined ? path : this.idOf(path.slice(cut + 1), above.cell)})`
   }
 }

@@ -25,7 +25,16 @@ export interface TraceEvent {
  * `sup_exit`: a supervisor is gone, after its children. Of supervisors the id is that of the incarnation, `root#1`.
  */
 export type EventKind =
-  'start' | 'start_failed' | 'start_ignored' | 'sup_start' | 'stop' | 'ignores_signal' | 'exits' | 'killed' | 'sup_exit'  | 'orphaned'
+  | 'start'
+  | 'start_failed'
+  | 'start_ignored'
+  | 'sup_start'
+  | 'stop'
+  | 'ignores_signal'
+  | 'exits'
+  | 'killed'
+  | 'sup_exit'
+  | 'orphaned'
 
 export interface SupervisorState {
   readonly id: string
@@ -94,9 +103,14 @@ function canonicalEvents(
 
 /** Of each child that outlived its supervisor only this is said: that it did. */
 function orphansLast(events: readonly TraceEvent[]): readonly TraceEvent[] {
-  const orphaned = ({ owner, id }: TraceEvent): TraceEvent => ({ owner, kind: 'orphaned', id, reason: '' })
   const isOrphan = ({ kind, reason }: TraceEvent): boolean => partings.includes(kind) && reason === 'killed'
-  const orphans = new Map(events.filter(isOrphan).map((event) => [event.id, orphaned(event)]))
+  const isDeaf = ({ id }: TraceEvent): boolean =>
+    events.some((event) => event.kind === 'ignores_signal' && event.id === id)
+  const orphans = new Map<string, TraceEvent>()
+  for (const event of events.filter(isOrphan)) {
+    // Who ignores signals is alone for ever in Erlang, and is killed here in the end.
+    if (event.kind !== 'killed' || !isDeaf(event)) orphans.set(event.id, { ...event, kind: 'orphaned', reason: '' })
+  }
   const inOrder = [...orphans.keys()].sort().flatMap((id) => orphans.get(id) ?? [])
   return [...events.filter((event) => !isOrphan(event)), ...inOrder]
 }
