@@ -189,7 +189,7 @@ export class Cell {
       this.#lane.forceFirst({ type: 'actor.started' })
     }
     if (this.rules.budget?.wallMs !== undefined) this.#limitWallTime(this.rules.budget.wallMs)
-    if (this.#lane.length > 0) this.#wake()
+    if (this.backlog > 0) this.#wake()
     if (eventChannels.started.hasSubscribers) {
       eventChannels.started.publish({ type: 'started', ...this.origin, definition: this.definition.name })
     }
