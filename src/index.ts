@@ -39,3 +39,6 @@ export type { RuntimeEvent, RuntimeEventOf, RuntimeEventType } from './core/even
 export { operational, strategic, tactical, type Decide, type Matter, type TierDefinition, type TierOptions } from './supervisors/tiers.ts'
 export { pool, type PoolDefinition, type PoolOptions } from './supervisors/pool.ts'
 export { AuthorityWidenedError, type Authority } from './supervisors/authority.ts'
+export type { PhaseReport, ShutdownOptions, ShutdownPhase, ShutdownReport, ShutdownTask } from './runtime/shutdown.ts'
+export type { ProcessPort, StopSignal } from './runtime/signals.ts'
+export { logEvents, type Logger, type LogLevel, type LogOptions } from './runtime/log.ts'

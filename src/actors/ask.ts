@@ -121,7 +121,8 @@ export function ask(target: Cell, given: Message, options: AskOptions = {}): Pro
       throw new FencedError(asker.cell.path, 'ask')
     }
     const entry = questionEntry(target, given)
-    if (kernel.refusesAsks) throw new RuntimeClosedError(kernel.node, `it answers no '${entry.type}' any more`)
+    // Actors may still ask each other: it takes answers to finish what they are at.
+    if (kernel.refusesAsks && asker?.cell.kernel !== kernel) throw new RuntimeClosedError(kernel.node, `it answers no '${entry.type}' any more`)
     const message = parseMessage(entry, given, () => target.path)
     const { signal } = options
     if (signal?.aborted === true) throw new AskCancelledError(target.path, entry.type, signal.reason)

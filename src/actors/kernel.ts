@@ -14,7 +14,7 @@ export interface Kernel {
   readonly clock: Clock
   readonly random: Random
   readonly deadLetters: DeadLetters
-  /** Shutting down: asks are refused. */
+  /** Shutting down: asks from outside its actors are refused. */
   readonly refusesAsks: boolean
   /** Gives the cell a turn soon. Call it once until `cell.run` was called. */
   schedule(cell: Cell): void

@@ -85,7 +85,9 @@ export class AskTimeoutError extends EchelonError {
   readonly code = 'ASK_TIMEOUT'
   override readonly retryable = true
   constructor(to: string, type: string, timeoutMs: number) {
-    super(`${to} did not answer '${type}' within ${Math.round(timeoutMs)} ms: raise timeoutMs, or find out why it is slow`)
+    super(
+      `${to} did not answer '${type}' within ${Math.round(timeoutMs)} ms: raise timeoutMs, or find out why it is slow`,
+    )
   }
 }
 
@@ -101,7 +103,9 @@ export class AskCycleError extends EchelonError {
   readonly code = 'ASK_CYCLE'
   readonly cycle: readonly string[]
   constructor(cycle: readonly string[], type: string) {
-    super(`The ask '${type}' can never be answered, its chain comes back: ${cycle.join(' -> ')}; tell instead, or mark the actor reentrant`)
+    super(
+      `The ask '${type}' can never be answered, its chain comes back: ${cycle.join(' -> ')}; tell instead, or mark the actor reentrant`,
+    )
     this.cycle = cycle
   }
 }
@@ -112,7 +116,10 @@ export class TargetDownError extends EchelonError {
   override readonly retryable = true
   readonly reason: ExitReason
   constructor(to: string, type: string, reason: ExitReason) {
-    super(`${to} cannot answer '${type}': ${describeExit(reason)}`, reason.kind === 'crash' ? { cause: reason.error } : undefined)
+    super(
+      `${to} cannot answer '${type}': ${describeExit(reason)}`,
+      reason.kind === 'crash' ? { cause: reason.error } : undefined,
+    )
     this.reason = reason
   }
 }
@@ -122,6 +129,24 @@ export class RuntimeClosedError extends EchelonError {
   readonly code = 'RUNTIME_CLOSED'
   constructor(node: string, what: string) {
     super(`Runtime '${node}' is closed: ${what}`)
+  }
+}
+
+/** A task of the shutdown was not done when the time of its phase was up. */
+export class ShutdownTimeoutError extends EchelonError {
+  readonly code = 'SHUTDOWN_TIMEOUT'
+  constructor(phase: string, ms: number) {
+    super(
+      `Not done within the ${Math.round(ms)} ms of phase ${phase}: stop when the task's signal aborts, or raise shutdownMs`,
+    )
+  }
+}
+
+/** A package that is only needed for what was just asked for is not installed. */
+export class DependencyMissingError extends EchelonError {
+  readonly code = 'DEPENDENCY_MISSING'
+  constructor(what: string, packageName: string, options?: ErrorOptions) {
+    super(`${what} needs the package '${packageName}': npm install ${packageName}`, options)
   }
 }
 
@@ -180,7 +205,9 @@ export class FencedError extends EchelonError {
 export class StuckError extends EchelonError {
   readonly code = 'STUCK'
   constructor(path: string, type: string, withinMs: number) {
-    super(`${path} made no progress on '${type}' for ${withinMs} ms: call progress() in long work, or raise progress.withinMs`)
+    super(
+      `${path} made no progress on '${type}' for ${withinMs} ms: call progress() in long work, or raise progress.withinMs`,
+    )
   }
 }
 

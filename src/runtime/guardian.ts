@@ -24,14 +24,10 @@ const userGuardian = defineSupervisor({
   },
 })
 
-/** The top of a node: `/user`, and the application's own tree, whose end is the end of the runtime. */
+/** The top of a node: `/user`, and the application's own tree, which starts once: its end is the end of the runtime. */
 export const rootDefinition = (tree: AnyDefinition | undefined): AnyDefinition =>
   supervisor('root', {
-    autoShutdown: 'any_significant',
-    children: [
-      child(userGuardian),
-      ...(tree === undefined ? [] : [child(tree, { restart: 'temporary', significant: true })]),
-    ],
+    children: [child(userGuardian), ...(tree === undefined ? [] : [child(tree, { restart: 'temporary' })])],
   })
 
 const specs = new WeakMap<AnyDefinition, ChildSpec>()

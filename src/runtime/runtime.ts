@@ -8,7 +8,7 @@ import type { AnyRef, Ref } from '../actors/ref.ts'
 import { systemClock, type Clock } from '../core/clock.ts'
 import { DefinitionInvalidError, RuntimeClosedError, StartFailedError } from '../core/errors.ts'
 import type { RuntimeEvent, RuntimeEventOf, RuntimeEventType } from '../core/events.ts'
-import { exits, type ExitReason } from '../core/exit.ts'
+import { describeExit, exits, type ExitReason } from '../core/exit.ts'
 import { isSegment, nodeName, runtimeId, type NodeName } from '../core/ids.ts'
 import { freshSeed, seededRandom, type Random } from '../core/random.ts'
 import { systemScheduler, type Scheduler } from '../core/scheduler.ts'
@@ -20,7 +20,14 @@ import type { DispatcherOptions } from './dispatcher.ts'
 import { EventStream } from './event-stream.ts'
 import { rootDefinition, spawnedSpec } from './guardian.ts'
 import { NodeKernel } from './node-kernel.ts'
-import { Shutdown, type ShutdownOptions, type ShutdownPhase, type ShutdownReport } from './shutdown.ts'
+import {
+  Shutdown,
+  type ShutdownOptions,
+  type ShutdownPhase,
+  type ShutdownReport,
+  type ShutdownTask,
+} from './shutdown.ts'
+import { stopOnSignals, systemProcess, type ProcessPort } from './signals.ts'
 
 export interface RuntimeOptions {
   /** Name of this node. Default `local`. */
@@ -36,11 +43,15 @@ export interface RuntimeOptions {
   readonly deadLettersKept?: number
   /** Milliseconds that a shutdown may take altogether. Default 10,000. */
   readonly shutdownMs?: number
-  /** Whether SIGTERM and SIGINT drain and stop this runtime, and a second one ends the process at once. Default false. */
-  readonly signals?: boolean
+  /**
+   * Whether SIGTERM and SIGINT drain and stop this runtime and then end the process, with code 0 or 130, and a second one
+   * ends it at once, with 143 or 130. Default false. A port stands in for the process.
+   */
+  readonly signals?: boolean | ProcessPort
 }
 
-export interface RuntimeSpawnOptions<D extends AnyDefinition> extends SpawnOptions<D>, Omit<ChildOptions<D>, 'id' | 'input' | 'significant'> {}
+export interface RuntimeSpawnOptions<D extends AnyDefinition>
+  extends SpawnOptions<D>, Omit<ChildOptions<D>, 'id' | 'input' | 'significant'> {}
 
 export interface RuntimeStats {
   /** Actors that are there now, supervisors included. */
@@ -59,11 +70,19 @@ export class Runtime implements AsyncDisposable {
   readonly #root: Cell
   readonly #events: EventStream
   readonly #shutdown: Shutdown
+  #releaseSignals: (() => void) | undefined
 
   /** Use `createRuntime`. */
   constructor(options: RuntimeOptions) {
-    const { node = 'local', seed = freshSeed(), clock = systemClock, scheduler = systemScheduler, deadLettersKept = 100 } = options
-    if (!isSegment(node)) throw new DefinitionInvalidError(`node '${node}'`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
+    const {
+      node = 'local',
+      seed = freshSeed(),
+      clock = systemClock,
+      scheduler = systemScheduler,
+      deadLettersKept = 100,
+    } = options
+    if (!isSegment(node))
+      throw new DefinitionInvalidError(`node '${node}'`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
     if (!Number.isSafeInteger(deadLettersKept) || deadLettersKept < 1) {
       throw new DefinitionInvalidError('deadLettersKept', `${deadLettersKept} is not a positive integer`)
     }
@@ -71,18 +90,48 @@ export class Runtime implements AsyncDisposable {
     this.seed = seed
     const random: Random = seededRandom(seed)
     const id = runtimeId(`${node}-${freshSeed()}`)
-    this.#kernel = new NodeKernel({ id, node: this.node, clock, random, scheduler, dispatcher: options.dispatcher, deadLettersKept })
+    this.#kernel = new NodeKernel({
+      id,
+      node: this.node,
+      clock,
+      random,
+      scheduler,
+      dispatcher: options.dispatcher,
+      deadLettersKept,
+    })
     this.#events = new EventStream(id, (type, error) => {
       this.#kernel.observerFailed(`listener for '${type}'`, error)
     })
     const system = new Cell(this.#kernel, undefined, '', rootDefinition(options.root), undefined, workerRules)
     this.#root = system
-    this.#shutdown = new Shutdown(this.#kernel, system, options.shutdownMs)
+    this.#shutdown = new Shutdown(
+      this.#kernel,
+      system,
+      () => {
+        this.#releaseSignals?.()
+        this.#events.close()
+      },
+      options.shutdownMs,
+    )
   }
 
-  /** Starts the tree. Called by `createRuntime`. @throws {StartFailedError} `START_FAILED` */
-  start(): void {
+  /** Starts the tree. Called by `createRuntime`. Rejects with `START_FAILED`. */
+  async start({ root, signals = false }: RuntimeOptions): Promise<void> {
     this.#root.startRoot()
+    if (this.#root.status !== 'running') {
+      // A child failed to start while another takes its time to stop.
+      const reason = await this.#root.ended
+      throw new StartFailedError(
+        `/${root?.name ?? ''}`,
+        reason.kind === 'crash' ? reason.error : new Error(describeExit(reason)),
+      )
+    }
+    const closeWith = (reason: ExitReason): void => {
+      void this.#shutdown.run({ reason })
+    }
+    void this.#root.ended.then(closeWith)
+    void (root && this.#root.children?.get(root.name)?.ended.then(closeWith))
+    if (signals !== false) this.#releaseSignals = stopOnSignals(this, signals === true ? systemProcess : signals)
   }
 
   /**
@@ -94,10 +143,10 @@ export class Runtime implements AsyncDisposable {
   spawn<D extends AnyDefinition>(definition: D, options: RuntimeSpawnOptions<D> = {}): RefOf<D> {
     const user = this.#root.children?.get('user')
     const supervision = user && supervisionIn(user)
-    if (supervision === undefined || this.#shutdown.isClosing) throw new RuntimeClosedError(this.node, `cannot spawn ${definition.name}`)
+    if (supervision === undefined || this.#shutdown.isClosing)
+      throw new RuntimeClosedError(this.node, `cannot spawn ${definition.name}`)
     const { name, input, ...terms } = options
-    // Terms do not depend on the definition's type parameters.
-    const spec = spawnedSpec(definition, terms as ChildOptions<AnyDefinition>)
+    const spec = spawnedSpec(definition, terms)
     const cell = spawnChild(supervision, spec, name, input)
     if (cell === undefined || cell.status === 'stopping') {
       const cause = cell?.exit?.kind === 'crash' ? cell.exit.error : new Error('its start function said ignore')
@@ -163,21 +212,26 @@ export class Runtime implements AsyncDisposable {
     return { actors: countCells(this.#root) - 1, deadLetters: deadLetters.count, zombieEffects }
   }
 
-  /** Runs `task` in a phase of the shutdown; the signal aborts when the time is up. The result takes it off. */
-  onShutdown(phase: ShutdownPhase, name: string, task: (signal: AbortSignal) => void | Promise<void>): () => void {
+  /**
+   * Runs `task` in a phase of the shutdown, beside the others of that phase; its signal aborts when the time is up. A
+   * task that fails is reported and stops nothing. The result takes it off.
+   * @throws {RuntimeClosedError} `RUNTIME_CLOSED` when that phase has begun already.
+   */
+  onShutdown(phase: ShutdownPhase, name: string, task: ShutdownTask): () => void {
     return this.#shutdown.on(phase, name, task)
   }
 
-  /** Drains and stops everything, in phases, within one deadline. Called again it gives the same report. */
-  async shutdown(options?: ShutdownOptions): Promise<ShutdownReport> {
-    const report = await this.#shutdown.run(options)
-    this.#events.close()
-    return report
+  /**
+   * Drains and stops everything, in phases, within one deadline. Never rejects. Called again it gives the same report.
+   * @throws {DefinitionInvalidError} `DEFINITION_INVALID` for a deadline that is none.
+   */
+  shutdown(options?: ShutdownOptions): Promise<ShutdownReport> {
+    return this.#shutdown.run(options)
   }
 
-  /** How the application's tree, or the runtime, ended, or will. */
+  /** Resolves when the runtime has closed: with the end of the application's tree if that came first, else with the reason of the shutdown. */
   get closed(): Promise<ExitReason> {
-    return this.#root.ended
+    return this.#shutdown.closed.then(({ reason }) => reason)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -198,7 +252,7 @@ const countCells = (cell: Cell): number => {
 export async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
   const runtime = new Runtime(options)
   try {
-    runtime.start()
+    await runtime.start(options)
   } catch (error) {
     await runtime.shutdown({ reason: exits.crash(error) })
     throw error

@@ -1,0 +1,104 @@
+import { exits, type ExitReason } from '../core/exit.ts'
+
+/** Signals that ask a process to end. */
+export type StopSignal = 'SIGTERM' | 'SIGINT'
+
+/** The port for the process around a runtime: its signals and its end. */
+export interface ProcessPort {
+  on(signal: StopSignal, listener: () => void): void
+  off(signal: StopSignal, listener: () => void): void
+  exit(code: number): void
+}
+
+export const systemProcess: ProcessPort = {
+  on: (signal, listener) => {
+    process.on(signal, listener)
+  },
+  off: (signal, listener) => {
+    process.off(signal, listener)
+  },
+  exit: (code) => {
+    process.exit(code)
+  },
+}
+
+/** What a signal stops. */
+interface Stoppable {
+  shutdown(options: { readonly reason: ExitReason }): Promise<unknown>
+}
+
+/** Exit codes after a shutdown in good order, and at once. A shell reports 128 + the number of the signal. */
+const codes: Readonly<Record<StopSignal, { readonly orderly: number; readonly atOnce: number }>> = {
+  SIGTERM: { orderly: 0, atOnce: 143 },
+  SIGINT: { orderly: 130, atOnce: 130 },
+}
+
+// The keys of an object literal are exactly its type's keys.
+const stopSignals = Object.keys(codes) as readonly StopSignal[]
+
+/** All runtimes of one process that stop on signals: the process ends when the last of them has. */
+class SignalHandling {
+  readonly #process: ProcessPort
+  readonly #runtimes = new Set<Stoppable>()
+  readonly #listeners = stopSignals.map((signal) => ({
+    signal,
+    listener: () => {
+      this.#received(signal)
+    },
+  }))
+  #state: 'off' | 'listening' | 'stopping' = 'off'
+
+  constructor(process: ProcessPort) {
+    this.#process = process
+  }
+
+  add(runtime: Stoppable): void {
+    this.#runtimes.add(runtime)
+    if (this.#state !== 'off') return
+    this.#state = 'listening'
+    for (const { signal, listener } of this.#listeners) this.#process.on(signal, listener)
+  }
+
+  /** While a signal is being obeyed the listeners stay: a second one still counts. */
+  remove(runtime: Stoppable): void {
+    this.#runtimes.delete(runtime)
+    if (this.#runtimes.size === 0 && this.#state === 'listening') this.#release()
+  }
+
+  #release(): void {
+    this.#state = 'off'
+    for (const { signal, listener } of this.#listeners) this.#process.off(signal, listener)
+  }
+
+  #received(signal: StopSignal): void {
+    if (this.#state === 'stopping') this.#exit(codes[signal].atOnce)
+    else void this.#stop(signal)
+  }
+
+  async #stop(signal: StopSignal): Promise<void> {
+    this.#state = 'stopping'
+    await Promise.all(Array.from(this.#runtimes, (runtime) => runtime.shutdown({ reason: exits.shutdown(signal) })))
+    this.#exit(codes[signal].orderly)
+  }
+
+  #exit(code: number): void {
+    if (this.#state !== 'stopping') return // a second signal came first
+    this.#release()
+    this.#process.exit(code)
+  }
+}
+
+const handlings = new WeakMap<ProcessPort, SignalHandling>()
+
+/**
+ * Shuts `runtime` down at the first SIGTERM or SIGINT and then ends the process; a second signal ends it at once. The
+ * result takes the runtime off.
+ */
+export function stopOnSignals(runtime: Stoppable, process: ProcessPort): () => void {
+  const handling = handlings.get(process) ?? new SignalHandling(process)
+  handlings.set(process, handling)
+  handling.add(runtime)
+  return () => {
+    handling.remove(runtime)
+  }
+}
