@@ -39,10 +39,11 @@ export class CellParts {
   /** The message that crashed the last incarnation, and how often it did, when the spec says to try it again. */
   failing: { readonly item: object; readonly times: number } | undefined
   killTimer: TimerHandle | undefined
-  watchdog: TimerHandle | undefined
   wallTimer: TimerHandle | undefined
   /** Children still to be stopped, in start order, while this cell stops. */
   toStop: Cell[] | undefined
+  /** The child whose end it waits for. */
+  stopping: Cell | undefined
   saidStopping = false
   /** Handlers of a reentrant actor that are not done. */
   waiting = 0

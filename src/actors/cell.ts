@@ -425,18 +425,20 @@ export class Cell {
     if (reentrant) this.parts.waiting += 1
     else this.#busy = context
     this.#armWatchdog(context)
+    const release = (): void => {
+      if (reentrant) this.parts.waiting -= 1
+      else if (this.#busy === context) this.#busy = undefined
+    }
     pending.then(
       () => {
+        release()
         if (context.fenced) return
-        if (reentrant) this.parts.waiting -= 1
-        else this.#busy = undefined
-        this.#disarmWatchdog()
+        this.#disarmWatchdog(context)
         this.#handled(context, startMs)
         this.#goOn()
       },
       (error: unknown) => {
-        if (reentrant) this.parts.waiting -= 1
-        else this.#busy = undefined
+        release()
         this.fail(error, context)
         this.#goOn()
       },
@@ -540,7 +542,7 @@ export class Cell {
       this.zombie('failure')
       return
     }
-    this.#disarmWatchdog()
+    this.#disarmWatchdog(context)
     const messageType = context?.message.type
     if (eventChannels.failed.hasSubscribers) eventChannels.failed.publish({ type: 'failed', ...this.origin, error, messageType })
     const directive = this.#directive(error, messageType)
@@ -552,7 +554,7 @@ export class Cell {
     }
     if (this.status === 'stopping') return // its last handler failed: the end goes on
     if (directive === 'resume' && this.definition.host.canResume) return
-    if (directive !== 'resume') this.parts.verdict = directive
+    if (directive !== 'resume' && this.verdict === 'restart') this.parts.verdict = directive
     this.#beginEnd(reason)
   }
 
@@ -691,21 +693,23 @@ export class Cell {
   }
 
   madeProgress(context: MessageContext): void {
-    if (this.#busy === context) this.#armWatchdog(context)
+    if (context.watchdog !== undefined) this.#armWatchdog(context)
   }
 
   #armWatchdog(context: MessageContext): void {
     const withinMs = this.rules.progressWithinMs
     if (withinMs === undefined) return
     const { clock } = this.kernel
-    clock.clearTimeout(this.parts.watchdog)
-    this.parts.watchdog = clock.setTimeout(() => {
+    clock.clearTimeout(context.watchdog)
+    context.watchdog = clock.setTimeout(() => {
       this.#overrun(new StuckError(this.path, context.message.type, withinMs), context)
     }, withinMs)
   }
 
-  #disarmWatchdog(): void {
-    if (this.#parts?.watchdog !== undefined) this.kernel.clock.clearTimeout(this.#parts.watchdog)
+  #disarmWatchdog(context: MessageContext | undefined): void {
+    if (context?.watchdog === undefined) return
+    this.kernel.clock.clearTimeout(context.watchdog)
+    context.watchdog = undefined
   }
 
   #limitWallTime(wallMs: number): void {
@@ -716,8 +720,10 @@ export class Cell {
 
   /** Fails a cell whose handler may still be running: it is not waited for but fenced. */
   #overrun(error: Error, context: MessageContext | undefined): void {
+    if (this.status === 'stopped') return
     this.#busy = undefined
     this.fail(error, context)
+    if (this.status === 'stopping' && !this.#childrenStillStop()) this.#finish(this.exit ?? exits.crash(error))
   }
 
   spend(amount: { readonly usd?: number; readonly tokens?: number; readonly calls?: number }): void {
@@ -833,14 +839,19 @@ export class Cell {
 
   /** Goes on with the end as far as it can without waiting. */
   #advanceEnd(): void {
-    if (this.status !== 'stopping' || this.#busy !== undefined || this.#childrenStillStop()) return
+    if (this.status !== 'stopping' || this.#isWaiting || this.#childrenStillStop()) return
     const { exit = exits.normal } = this
     if (this.definition.handlesSignal('actor.stopping') && !this.parts.saidStopping) {
       this.parts.saidStopping = true
       this.#react(new MessageContext(this, { type: 'actor.stopping', reason: exit } as Message, undefined))
-      if (this.#busy !== undefined) return
+      if (this.#isWaiting) return
     }
     this.#finish(exit)
+  }
+
+  /** Whether a handler is at work. */
+  get #isWaiting(): boolean {
+    return this.#busy !== undefined || (this.#parts !== undefined && this.#parts.waiting > 0)
   }
 
   #childrenStillStop(): boolean {
@@ -854,14 +865,10 @@ export class Cell {
         parts.toStop = alive
         if (this.definition.host.stopsInParallel) for (const child of alive) child.shutDown(exits.shutdown())
       }
-      const last = parts.toStop.at(-1)
-      if (last === undefined) {
-        parts.toStop = undefined
-        continue
-      }
-      if (isAlive(last) && last.#stopRequest === undefined && last.status !== 'stopping') last.shutDown(exits.shutdown())
-      if (isAlive(last)) return true
-      parts.toStop.pop()
+      if (parts.stopping !== undefined && isAlive(parts.stopping)) return true
+      parts.stopping = parts.toStop.pop()
+      if (parts.stopping === undefined) parts.toStop = undefined
+      else if (isAlive(parts.stopping) && !this.definition.host.stopsInParallel) parts.stopping.shutDown(exits.shutdown())
     }
   }
 
@@ -891,6 +898,7 @@ export class Cell {
     this.#releaseParts(reason)
     this.definition.host.end(this, reason)
     if (!kept) this.discard()
+    this.#discardChildren()
     if (reason.kind === 'killed') this.#orphanChildren()
     const { parent } = this
     if (parent !== undefined) {
@@ -908,7 +916,8 @@ export class Cell {
     if (parts === undefined) return
     const { clock } = this.kernel
     this.#abort(reason)
-    for (const timer of [parts.killTimer, parts.watchdog, parts.wallTimer]) clock.clearTimeout(timer)
+    clock.clearTimeout(parts.killTimer)
+    clock.clearTimeout(parts.wallTimer)
     parts.timers?.clear()
     for (const cleanUp of parts.cleanups ?? []) cleanUp()
     for (const monitor of parts.watching ?? []) {
@@ -964,6 +973,12 @@ export class Cell {
     }
     this.#lane.putBack('postpone')
     this.#lane.putBack('stash')
+  }
+
+  /** No restart will come for a child that is down. */
+  #discardChildren(): void {
+    if (this.definition.type === 'worker' || this.children === undefined) return
+    for (const child of this.children.values()) if (child.#retained) child.discard()
   }
 
   /** It was killed, so nobody stops its children in order: each is told, as Erlang's links would. */

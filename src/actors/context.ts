@@ -1,6 +1,6 @@
 import { DefinitionInvalidError, FencedError, ReplyMisusedError } from '../core/errors.ts'
 import { exits, type ExitReason } from '../core/exit.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
 import type { Random } from '../core/random.ts'
@@ -8,6 +8,7 @@ import type { DiscoveryKey, EscalationOutcome, EscalationRequest, Topic } from '
 import type { Cell } from './cell.ts'
 import type { ActorDefinition, AnyDefinition, SpawnOptions } from './definition.ts'
 import type { Envelope } from './envelope.ts'
+import { lookup } from './lookup.ts'
 import type { MessageOf, Protocol, ReplyOf } from './protocol.ts'
 import type { AnyRef, Ref } from './ref.ts'
 import type { ActorTimers } from './timers.ts'
@@ -46,6 +47,11 @@ export interface ActorContext<P extends Protocol = Protocol> {
   register(key: DiscoveryKey<P>): void
   /** The actors that are registered under `key` now. */
   find<Q extends Protocol>(key: DiscoveryKey<Q>): readonly Ref<Q>[]
+  /**
+   * The nearest actor of `definition`: a child, a sibling, or a sibling of an actor above. `name` tells several apart.
+   * @throws {ActorNotFoundError} `ACTOR_NOT_FOUND`
+   */
+  lookup<D extends AnyDefinition>(definition: D, name?: string): RefOf<D>
   publish<Payload>(topic: Topic<Payload>, payload: Payload): void
   /** Tells `toMessage(payload)` to this actor for everything published to `topic`, until it stops. */
   subscribe<Payload>(topic: Topic<Payload>, toMessage: (payload: Payload) => MessageOf<P>): void
@@ -53,7 +59,10 @@ export interface ActorContext<P extends Protocol = Protocol> {
   progress(): void
   /** Counts against the budget that the child spec grants. @throws {BudgetExceededError} `BUDGET_EXCEEDED` */
   spend(amount: { readonly usd?: number; readonly tokens?: number; readonly calls?: number }): void
-  /** Decides alone when this actor's authority covers `request`, otherwise asks the tiers above and then a person. */
+  /**
+   * Takes `request.choice` when the authority of this actor's tier covers it; otherwise asks the tiers above and then a
+   * person. Rejects with `ESCALATION_INVALID` or `ESCALATION_LIMIT`. An actor that is told to stop meanwhile gets the default.
+   */
   escalate<Choice extends string>(request: EscalationRequest<Choice>): Promise<EscalationOutcome<Choice>>
 }
 
@@ -71,6 +80,8 @@ export class MessageContext implements ActorContext {
   state: unknown
   /** Its handler is async and its actor takes no other message meanwhile. */
   blocking = false
+  /** Fails the handler when it makes no progress. */
+  watchdog: TimerHandle | undefined
   /** Set aside by `stash` or `postpone`. */
   deferred = false
   /** Under createActor only: the rest of an async handler. */
@@ -224,6 +235,11 @@ export class MessageContext implements ActorContext {
 
   get find(): ActorContext['find'] {
     return (key) => this.cell.kernel.findServices(key)
+  }
+
+  get lookup(): ActorContext['lookup'] {
+    // The ref of a definition's cell has that definition's protocol.
+    return ((definition: AnyDefinition, name?: string) => lookup(this.cell, definition, name).ref) as ActorContext['lookup']
   }
 
   get publish(): ActorContext['publish'] {

@@ -73,6 +73,8 @@ export class Supervision {
   #waiting: { readonly procedure: Procedure; readonly child: Cell } | undefined
   /** Set by a procedure that decided that the supervisor ends. */
   #ending: ExitReason | undefined
+  /** Children whose restart waits for its backoff. */
+  readonly #delayed = new Set<ChildRecord>()
 
   constructor(cell: Cell, intensity: Intensity, children: ChildBook) {
     this.cell = cell
@@ -155,7 +157,9 @@ export class Supervision {
       return
     }
     record.state = 'restarting'
+    this.#delayed.add(record)
     record.retry = this.cell.kernel.clock.setTimeout(() => {
+      this.#delayed.delete(record)
       record.retry = undefined
       this.cell.castSelf(new RestartDue(record))
     }, delayMs)
@@ -215,8 +219,7 @@ export class Supervision {
 
   /** Stops a child as its spec says and waits for its end. `keep`: it is started again soon, with its mailbox if that is kept. */
   *stop(record: ChildRecord, keep: boolean): Procedure {
-    this.cell.kernel.clock.clearTimeout(record.retry)
-    record.retry = undefined
+    this.#cancelRetry(record)
     const { cell } = record
     const wasRunning = record.state === 'running'
     record.state = 'stopped'
@@ -226,6 +229,17 @@ export class Supervision {
       yield cell
     }
     if (!keep) cell.discard()
+  }
+
+  /** The supervisor has ended: nothing is restarted any more. */
+  close(): void {
+    for (const record of this.#delayed) this.#cancelRetry(record)
+  }
+
+  #cancelRetry(record: ChildRecord): void {
+    this.#delayed.delete(record)
+    this.cell.kernel.clock.clearTimeout(record.retry)
+    record.retry = undefined
   }
 
   enter(state: SupervisorState): void {

@@ -93,6 +93,7 @@ function supervisorHost(kind: SupervisorKind, logic: SupervisorLogic): Host {
       supervisions.get(cell)?.enter('stopping')
     },
     end(cell) {
+      supervisions.get(cell)?.close()
       const snapshot = supervisions.get(cell)?.snapshot ?? supervisorSnapshot('stopping', () => [])
       cell.snapshot = { ...snapshot, status: 'stopped' } as SupervisorSnapshot
     },
