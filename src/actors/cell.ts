@@ -426,7 +426,7 @@ export class Cell {
     else this.#busy = context
     this.#armWatchdog(context)
     const release = (): void => {
-      if (reentrant) this.parts.waiting -= 1
+      if (reentrant) this.parts.waiting = Math.max(0, this.parts.waiting - 1) // 0 after an overrun
       else if (this.#busy === context) this.#busy = undefined
     }
     pending.then(
@@ -722,6 +722,7 @@ export class Cell {
   #overrun(error: Error, context: MessageContext | undefined): void {
     if (this.status === 'stopped') return
     this.#busy = undefined
+    this.parts.waiting = 0
     this.fail(error, context)
     if (this.status === 'stopping' && !this.#childrenStillStop()) this.#finish(this.exit ?? exits.crash(error))
   }
