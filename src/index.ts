@@ -36,9 +36,21 @@ export { exits, type ExitReason } from './core/exit.ts'
 export * as errors from './core/errors.ts'
 export { EchelonError } from './core/errors.ts'
 export type { RuntimeEvent, RuntimeEventOf, RuntimeEventType } from './core/events.ts'
-export { operational, strategic, tactical, type Decide, type Matter, type TierDefinition, type TierOptions } from './supervisors/tiers.ts'
+export {
+  operational,
+  strategic,
+  tactical,
+  type Decide,
+  type Matter,
+  type TierDefinition,
+  type TierOptions,
+  type Verdict,
+} from './supervisors/tiers.ts'
 export { pool, type PoolDefinition, type PoolOptions } from './supervisors/pool.ts'
 export { AuthorityWidenedError, type Authority } from './supervisors/authority.ts'
+export { EscalationInvalidError, EscalationLimitError, type PendingEscalation } from './supervisors/escalation.ts'
+export type { EscalationOutcome, EscalationRequest, Risk } from './core/services.ts'
+export { ActorNotFoundError } from './actors/lookup.ts'
 export type { PhaseReport, ShutdownOptions, ShutdownPhase, ShutdownReport, ShutdownTask } from './runtime/shutdown.ts'
 export type { ProcessPort, StopSignal } from './runtime/signals.ts'
 export { logEvents, type Logger, type LogLevel, type LogOptions } from './runtime/log.ts'

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import type { ExitReason } from './exit.ts'
 import type { ActorPath, NodeName, RuntimeId } from './ids.ts'
+import type { DecisionNeeds } from './services.ts'
 
 /** What every runtime event says: where it happened and when (epoch milliseconds). */
 export interface EventOrigin {
@@ -31,7 +32,16 @@ export type DeadLetterReason =
 /** What an escalation is about: a failure that a tier cannot mend, or a decision beyond its authority. */
 export type EscalationReason =
   | { readonly kind: 'failure'; readonly exit: ExitReason }
-  | { readonly kind: 'decision'; readonly id: string; readonly action: string; readonly detail: unknown; readonly needs: unknown }
+  | {
+      readonly kind: 'decision'
+      /** The same for all hops of one decision. */
+      readonly id: string
+      readonly action: string
+      readonly detail: unknown
+      readonly needs: DecisionNeeds
+      /** What the tier of the one who asks lacks; empty when it asks because it has no choice of its own. */
+      readonly lacks: readonly { readonly field: string; readonly needs: unknown; readonly has: unknown }[]
+    }
 
 interface EventBodies {
   /** An actor exists; its logic has not run yet. */

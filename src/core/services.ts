@@ -42,9 +42,11 @@ export interface DecisionNeeds {
 /** A decision that somebody with enough authority has to take. */
 export interface EscalationRequest<Choice extends string> extends DecisionNeeds {
   readonly options: readonly Choice[]
-  /** What is chosen when nobody has decided after `deadlineMs`. */
+  /** What is chosen when nobody has decided in time. Make it the harmless one: it needs no authority and counts as no spending. */
   readonly defaultChoice: Choice
-  /** Milliseconds until the default is taken. */
+  /** What the one who asks would choose alone. Without it, somebody else is asked in any case. */
+  readonly choice?: Choice
+  /** Milliseconds until the default is taken, above 0. */
   readonly deadlineMs: number
   /** Whatever helps the one who decides. */
   readonly detail?: unknown
@@ -52,7 +54,7 @@ export interface EscalationRequest<Choice extends string> extends DecisionNeeds 
 
 export interface EscalationOutcome<Choice extends string> {
   readonly choice: Choice
-  /** Path of the tier that decided, `person`, or `default` when nobody did in time. */
+  /** Path of the actor that decided alone or of the tier that did, `person`, or `default` when nobody did in time. */
   readonly by: string
   readonly reason: string
 }

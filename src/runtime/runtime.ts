@@ -3,6 +3,7 @@ import { workerRules } from '../actors/child-rules.ts'
 import type { DeadLetters } from '../actors/dead-letters.ts'
 import type { RefOf } from '../actors/context.ts'
 import type { AnyDefinition, SpawnOptions } from '../actors/definition.ts'
+import { lookup } from '../actors/lookup.ts'
 import type { Protocol } from '../actors/protocol.ts'
 import type { AnyRef, Ref } from '../actors/ref.ts'
 import { systemClock, type Clock } from '../core/clock.ts'
@@ -15,6 +16,7 @@ import { systemScheduler, type Scheduler } from '../core/scheduler.ts'
 import type { DiscoveryKey, Topic } from '../core/services.ts'
 import type { ChildOptions } from '../supervisors/child-spec.ts'
 import { spawnChild } from '../supervisors/dynamic-supervisor.ts'
+import type { PendingEscalation } from '../supervisors/escalation.ts'
 import { supervisionIn } from '../supervisors/supervisor-host.ts'
 import type { DispatcherOptions } from './dispatcher.ts'
 import { EventStream } from './event-stream.ts'
@@ -161,6 +163,18 @@ export class Runtime implements AsyncDisposable {
     let cell: Cell | undefined = this.#root
     for (const segment of path.split('/').slice(1)) cell = cell?.children?.get(segment)
     return path.startsWith('/') && cell !== this.#root ? cell?.ref : undefined
+  }
+
+  /** The nearest actor of `definition` from the top: the tree itself, or what `spawn` started. @throws {ActorNotFoundError} `ACTOR_NOT_FOUND` */
+  lookup<D extends AnyDefinition>(definition: D, name?: string): RefOf<D> {
+    const user = this.#root.children?.get('user') ?? this.#root
+    // The ref of a definition's cell has that definition's protocol.
+    return lookup(user, definition, name).ref as unknown as RefOf<D>
+  }
+
+  /** Decisions that wait for somebody: see `context.escalate`. At most 1,000. */
+  get escalations(): readonly PendingEscalation[] {
+    return this.#kernel.escalations.pending
   }
 
   /**

@@ -191,6 +191,8 @@ export class Shutdown {
         this.#kernel.refusesAsks = true
         return undefined
       case 'drain':
+        // Nobody is waited for who waits for a person.
+        this.#kernel.escalations.close()
         return this.#drain(signal)
       case 'stop-tree':
         return this.#stopTree(signal, reason)

@@ -23,6 +23,8 @@ export const noAuthority: FullAuthority = { spendUsd: 0, risk: 'none', tools: []
 
 const riskRank: Readonly<Record<Risk | 'none', number>> = { none: 0, low: 1, medium: 2, high: 3 }
 
+export const isRisk = (given: string): given is Risk => given !== 'none' && Object.hasOwn(riskRank, given)
+
 /** A tier that claims more than the tier above it has: authority that is delegated can only shrink. */
 export class AuthorityWidenedError extends EchelonError {
   readonly code = 'AUTHORITY_WIDENED'
@@ -46,7 +48,7 @@ const listCovers = (granted: ListOrAll, claimed: ListOrAll): boolean =>
 
 /** Whether a claim stays within what is granted, field by field. */
 const within: { readonly [Field in AuthorityField]: (granted: FullAuthority[Field], claimed: FullAuthority[Field]) => boolean } = {
-  spendUsd: (granted, claimed) => claimed <= granted,
+  spendUsd: (granted, claimed) => claimed <= granted || amountMicro(claimed) <= limitMicro(granted),
   risk: (granted, claimed) => riskRank[claimed] <= riskRank[granted],
   tools: listCovers,
   actions: listCovers,

@@ -32,8 +32,11 @@ export interface Matter<Actor> {
   readonly signal: AbortSignal
 }
 
-/** One of the request's options; or undefined, and the tier above is asked. Throwing counts as undefined and is reported. */
-export type Decide<Actor> = (matter: Matter<Actor>) => string | undefined | Promise<string | undefined>
+/** One of the request's options, perhaps with a reason; undefined: somebody further up has to decide. */
+export type Verdict = string | { readonly choice: string; readonly reason: string } | undefined
+
+/** How a tier decides. Throwing counts as undefined, and is reported as `observer-failed`. */
+export type Decide<Actor> = (matter: Matter<Actor>) => Verdict | Promise<Verdict>
 
 export interface TierOptions<C extends ChildInput> extends SupervisorOptions {
   /** The tier's decision maker and its first child. Messages in its protocol that are sent to the tier reach it. */
