@@ -869,6 +869,7 @@ export class Cell {
       if (parts.stopping !== undefined && isAlive(parts.stopping)) return true
       parts.stopping = parts.toStop.pop()
       if (parts.stopping === undefined) parts.toStop = undefined
+      else if (parts.stopping.#parts?.failedToStart === true) continue // it ends by itself, and in OTP its parent still waits for its start
       else if (isAlive(parts.stopping) && !this.definition.host.stopsInParallel) parts.stopping.shutDown(exits.shutdown())
     }
   }
