@@ -22,12 +22,9 @@ export type DeadLetterReason =
   | 'dropped-oldest'
   | 'stopped'
   | 'crashed'
-  | 'restarted'
   | 'poison'
-  | 'unhandled'
   | 'late-answer'
   | 'expired'
-  | 'refused'
 
 /** What an escalation is about: a failure that a tier cannot mend, or a decision beyond its authority. */
 export type EscalationReason =
