@@ -22,9 +22,9 @@ const parser = defineActor({
   protocol: parserProtocol,
   on: {
     'actor.started': ({ register }) => register(parserKey),
-    'parser.line': ({ message, find }) => {
+    'parser.line': ({ message, lookup }) => {
       const { amount } = lineSchema.parse(JSON.parse(message.text)) // throws: a crash
-      find(totalsKey)[0]?.tell({ type: 'totals.add', amount })
+      lookup(totals).tell({ type: 'totals.add', amount }) // its sibling
     },
   },
 })
