@@ -15,7 +15,7 @@ import { exits, isCleanExit, type ExitReason } from '../core/exit.ts'
 import { actorPath, isSegment, type ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
 import type { Random } from '../core/random.ts'
-import { ambient, currentContext } from './ambient.ts'
+import { ambient, currentContext, outside } from './ambient.ts'
 import type { Ask } from './ask.ts'
 import { CellParts, type Verdict } from './cell-parts.ts'
 import { supervisorRules, workerRules, type Budget, type ChildRules } from './child-rules.ts'
@@ -37,6 +37,13 @@ type Item = Message | Envelope | Cell
 const deathPactType = 'actor.death-pact'
 /** Start time of a message that nobody times. */
 const notTimed = -1
+
+/** Whether an overflow may drop it: signals of the runtime are never dropped. */
+const isDroppable = (item: Item): boolean => {
+  if (item instanceof Cell) return false
+  if (!(item instanceof Envelope)) return !item.type.startsWith('actor.')
+  return item.timer === undefined && item.monitor === undefined
+}
 
 export type CellStatus = 'starting' | 'running' | 'stopping' | 'stopped'
 
@@ -154,20 +161,18 @@ export class Cell {
     if (this.status === 'stopped') throw new FencedError(this.path, `start of ${name}`)
     const input = parseInput(definition, givenInput)
     const child = new Cell(this.kernel, this, name, definition, input, rules, previous)
-    const saved = ambient.context
-    ambient.context = undefined
-    try {
-      // The parsed input is what the start function's type says.
-      if (definition.start?.({ input: input as never }) === 'ignore') return undefined
-      child.#start(previous)
-    } catch (error) {
-      child.status = 'stopped'
-      child.exit = exits.crash(error)
-      throw error instanceof StartFailedError ? error : new StartFailedError(child.path, error)
-    } finally {
-      ambient.context = saved
-    }
-    return child
+    return outside(() => {
+      try {
+        // The parsed input is what the start function's type says.
+        if (definition.start?.({ input: input as never }) === 'ignore') return undefined
+        child.#start(previous)
+        return child
+      } catch (error) {
+        child.status = 'stopped'
+        child.exit = exits.crash(error)
+        throw error instanceof StartFailedError ? error : new StartFailedError(child.path, error)
+      }
+    })
   }
 
   /** Starts the top cell of a node, which has no parent. @throws {StartFailedError} `START_FAILED` */
@@ -189,7 +194,7 @@ export class Cell {
       this.#lane.forceFirst({ type: 'actor.started' })
     }
     if (this.rules.budget?.wallMs !== undefined) this.#limitWallTime(this.rules.budget.wallMs)
-    if (this.backlog > 0) this.#wake()
+    if (this.#hasWork) this.#wake()
     if (eventChannels.started.hasSubscribers) {
       eventChannels.started.publish({ type: 'started', ...this.origin, definition: this.definition.name })
     }
@@ -246,6 +251,10 @@ export class Cell {
           signal?.removeEventListener('abort', giveUp)
           resolve()
         },
+        reject: (error: Error) => {
+          signal?.removeEventListener('abort', giveUp)
+          reject(error)
+        },
       }
       if (!lane.park(parked)) throw full
       signal?.addEventListener('abort', giveUp, { once: true })
@@ -280,7 +289,7 @@ export class Cell {
       return true
     }
     const lane = this.#lane
-    const offered = lane.offer(item)
+    const offered = lane.offer(item, isDroppable)
     if (offered === 'full') return false
     if (offered !== 'taken') this.#bury(offered.dropped, 'dropped-oldest')
     if (eventChannels['mailbox-pressure'].hasSubscribers) this.#sayPressure()
@@ -353,8 +362,7 @@ export class Cell {
   get isQuiet(): boolean {
     if ((this.#queue?.length ?? 0) > 0 || this.#parts?.openAsks !== undefined) return false
     if (this.status === 'stopped') return true
-    const isAtWork = this.#busy !== undefined || (this.#parts?.waiting ?? 0) > 0
-    return this.status === 'running' && !isAtWork && this.#stopRequest === undefined
+    return this.status === 'running' && !this.#isAtWork && this.#stopRequest === undefined
   }
 
   /** The end of a turn: whether it needs another. Called by the dispatcher only. */
@@ -369,7 +377,8 @@ export class Cell {
 
   #handle(item: Item): void {
     if (item instanceof Cell) {
-      this.#reactToChild(item)
+      // In a mailbox that was kept there may be children of the incarnation before.
+      if (item.parent === this) this.#reactToChild(item)
       return
     }
     let envelope: Envelope | undefined
@@ -411,38 +420,52 @@ export class Cell {
     try {
       pending = this.definition.host.react(context)
     } catch (error) {
+      ambient.context = undefined
       this.fail(error, context)
       return
-    } finally {
-      ambient.context = undefined
     }
+    ambient.context = undefined
     if (pending === undefined) this.#handled(context, startMs)
     else this.#await(pending, context, startMs)
   }
 
   #await(pending: Promise<void>, context: MessageContext, startMs: number): void {
-    const { reentrant } = this.definition
-    if (reentrant) this.parts.waiting += 1
+    if (this.definition.reentrant) (this.parts.inHand ??= new Set<MessageContext>()).add(context)
     else this.#busy = context
     this.#armWatchdog(context)
-    const release = (): void => {
-      if (reentrant) this.parts.waiting = Math.max(0, this.parts.waiting - 1) // 0 after an overrun
-      else if (this.#busy === context) this.#busy = undefined
-    }
     pending.then(
       () => {
-        release()
         if (context.fenced) return
+        this.#release(context)
         this.#disarmWatchdog(context)
         this.#handled(context, startMs)
         this.#goOn()
       },
       (error: unknown) => {
-        release()
+        if (context.fenced) {
+          this.zombie('failure')
+          return
+        }
+        this.#release(context)
         this.fail(error, context)
         this.#goOn()
       },
     )
+  }
+
+  #release(context: MessageContext): void {
+    if (this.#busy === context) this.#busy = undefined
+    else this.#parts?.inHand?.delete(context)
+  }
+
+  /** The messages whose handlers are at work. */
+  get #inHand(): Iterable<MessageContext> {
+    return this.#busy instanceof MessageContext ? [this.#busy] : (this.#parts?.inHand ?? [])
+  }
+
+  /** Whether a handler is at work. */
+  get #isAtWork(): boolean {
+    return this.#busy !== undefined || (this.#parts?.inHand?.size ?? 0) > 0
   }
 
   /** After a wait: takes up the stop that came meanwhile, or the next message. */
@@ -452,8 +475,9 @@ export class Cell {
   }
 
   #handled(context: MessageContext, startMs: number): void {
+    if (this.status === 'stopped') return // it killed itself
     if (this.rules.budget !== undefined) this.#countMessage(this.rules.budget)
-    if (this.#parts?.failing !== undefined) this.#parts.failing = undefined
+    if (this.#parts?.failing?.item === (context.envelope ?? context.message)) this.#parts.failing = undefined
     if (eventChannels['mailbox-pressure'].hasSubscribers) this.#sayPressure()
     if (startMs === notTimed || context.deferred || !eventChannels.handled.hasSubscribers) return
     eventChannels.handled.publish({
@@ -467,6 +491,10 @@ export class Cell {
 
   /** The host has a new snapshot: observers see it, and what was postponed for a change of state is put back. */
   publish(snapshot: HostedSnapshot, stateChanged = true): void {
+    if (this.status === 'stopped') {
+      this.zombie('state')
+      return
+    }
     this.snapshot = snapshot
     if (stateChanged && this.hasSetAside) this.#lane.putBack('postpone')
     const observers = this.#parts?.observers
@@ -515,7 +543,9 @@ export class Cell {
   /** `stash` or `postpone` by the handler of `context`. */
   setAside(context: MessageContext, how: 'stash' | 'postpone'): void {
     if (context.deferred) return
-    this.#lane.setAside(context.envelope ?? context.message, how, () => this.path)
+    // A tick that was taken is a message like any other: its timer has nothing to do with it any more.
+    const item = context.envelope?.timer === undefined ? (context.envelope ?? context.message) : context.message
+    this.#lane.setAside(item, how, () => this.path)
     context.deferred = true
     if (context.envelope?.ask !== undefined) context.envelope.ask.accepted = false
   }
@@ -573,6 +603,7 @@ export class Cell {
   #retries(context: MessageContext): boolean {
     const { poisonAfter, keepMailbox } = this.rules
     if (poisonAfter === undefined || !keepMailbox || context.message.type.startsWith('actor.')) return false
+    if (context.envelope?.timer !== undefined) return false // ticks belong to their incarnation
     const item = context.envelope ?? context.message
     const before = this.#parts?.failing
     const times = (before?.item === item ? before.times : 0) + 1
@@ -588,8 +619,8 @@ export class Cell {
 
   // ---- children and watches -----------------------------------------------------------------------------------------
 
-  /** A child has ended; called on its stack, so it only queues. */
-  #childEnded(child: Cell): void {
+  /** A child has ended; called on its stack, so it only queues. One that is watched is not linked too. */
+  #childEnded(child: Cell, isWatched = false): void {
     if (this.status === 'stopped') return
     if (this.status === 'stopping') {
       this.kernel.defer(() => {
@@ -597,8 +628,15 @@ export class Cell {
       })
       return
     }
-    if (this.definition.host.childEnded?.(this, child) === true) return
+    if (isWatched || this.definition.host.childEnded?.(this, child) === true) return
     this.#force(child)
+  }
+
+  /** Whether this is the child of an actor that watches it, and is no supervisor. */
+  get #isWatchedByParent(): boolean {
+    if (this.parent === undefined || this.parent.definition.type === 'supervisor') return false
+    for (const monitor of this.parent.#parts?.watching ?? []) if (monitor.target === this.ref) return true
+    return false
   }
 
   #reactToChild(child: Cell): void {
@@ -608,8 +646,7 @@ export class Cell {
       return
     }
     const reason = child.exit ?? exits.normal
-    const watched = [...(this.#parts?.watching ?? [])].some((monitor) => monitor.target === child.ref)
-    if (!isCleanExit(reason) && !watched) this.fail(new DeathPactError(this.path, child.path, reason))
+    if (!isCleanExit(reason)) this.fail(new DeathPactError(this.path, child.path, reason))
   }
 
   /** Forgets a child for good: its name is free again. */
@@ -720,11 +757,12 @@ export class Cell {
 
   /** Fails a cell whose handler may still be running: it is not waited for but fenced. */
   #overrun(error: Error, context: MessageContext | undefined): void {
-    if (this.status === 'stopped') return
-    this.#busy = undefined
-    this.parts.waiting = 0
+    for (const late of context === undefined ? this.#inHand : [context]) {
+      late.waits = 'abandoned'
+      this.#release(late)
+    }
     this.fail(error, context)
-    if (this.status === 'stopping' && !this.#childrenStillStop()) this.#finish(this.exit ?? exits.crash(error))
+    this.#goOn()
   }
 
   spend(amount: { readonly usd?: number; readonly tokens?: number; readonly calls?: number }): void {
@@ -799,11 +837,13 @@ export class Cell {
 
   /** Stops on somebody's behalf who does not want it back: its supervisor forgets it, or keeps its spec without a child. */
   stopForGood(reason: ExitReason, timeoutMs?: number): void {
+    this.parts.verdict = 'stop'
     if (this.status === 'stopped') {
       if (this.#retained) this.discard()
+      // Its supervisor may be about to start it again.
+      if (this.parent?.definition.type === 'supervisor') this.parent.#childEnded(this)
       return
     }
-    this.parts.verdict = 'stop'
     if (timeoutMs === undefined && this.rules.shutdown === 'brutal_kill') this.kill()
     else this.requestStop(reason, timeoutMs ?? (this.rules.shutdown === 'brutal_kill' ? 0 : this.rules.shutdown))
   }
@@ -815,7 +855,9 @@ export class Cell {
 
   /** Fences it at once. Its code may still run, since JavaScript cannot be stopped, but has no effect. */
   kill(): void {
-    this.#finish(exits.killed)
+    outside(() => {
+      this.#finish(exits.killed)
+    })
   }
 
   /** Begins the end for `reason`: children first, last started first, then its own last words. */
@@ -840,19 +882,29 @@ export class Cell {
 
   /** Goes on with the end as far as it can without waiting. */
   #advanceEnd(): void {
-    if (this.status !== 'stopping' || this.#isWaiting || this.#childrenStillStop()) return
+    if (this.status !== 'stopping' || this.#isAtWork || this.#childrenStillStop()) return
     const { exit = exits.normal } = this
     if (this.definition.handlesSignal('actor.stopping') && !this.parts.saidStopping) {
       this.parts.saidStopping = true
       this.#react(new MessageContext(this, { type: 'actor.stopping', reason: exit } as Message, undefined))
-      if (this.#isWaiting) return
+      if (this.#isAtWork) {
+        this.#limitLastWords(exit)
+        return
+      }
     }
     this.#finish(exit)
   }
 
-  /** Whether a handler is at work. */
-  get #isWaiting(): boolean {
-    return this.#busy !== undefined || (this.#parts !== undefined && this.#parts.waiting > 0)
+  /** Last words of an actor that nobody asked to stop may take as long as a stop. */
+  #limitLastWords(exit: ExitReason): void {
+    const { shutdown } = this.rules
+    if (this.parts.killTimer !== undefined || shutdown === 'infinity') return
+    const finish = (): void => {
+      outside(() => {
+        this.#finish(exit.kind === 'crash' ? exit : exits.killed)
+      })
+    }
+    this.parts.killTimer = this.kernel.clock.setTimeout(finish, shutdown === 'brutal_kill' ? 0 : shutdown)
   }
 
   #childrenStillStop(): boolean {
@@ -897,6 +949,8 @@ export class Cell {
     this.exit = reason
     const kept = this.#isKept
     this.#keptFor = kept ? reason : undefined
+    const isWatched = this.#isWatchedByParent
+    this.#buryInHand()
     this.#releaseParts(reason)
     this.definition.host.end(this, reason)
     if (!kept) this.discard()
@@ -904,12 +958,21 @@ export class Cell {
     if (reason.kind === 'killed') this.#orphanChildren()
     const { parent } = this
     if (parent !== undefined) {
+      if (parent.status === 'stopped') this.kernel.orphans.delete(this)
       if (parent.definition.type === 'worker') parent.forgetChild(this.name)
       // Nobody takes up a start that failed, unless its parent waits for its clean-up.
       if (this.#parts?.failedToStart === true && parent.status !== 'stopping') parent.definition.host.childEnded?.(parent, this)
-      else parent.#childEnded(this)
+      else parent.#childEnded(this, isWatched)
     }
     if (eventChannels.stopped.hasSubscribers) eventChannels.stopped.publish({ type: 'stopped', ...this.origin, reason })
+  }
+
+  /** What it was at when it was killed: nobody will know how far it came. */
+  #buryInHand(): void {
+    for (const { message, deferred } of this.#inHand) {
+      if (deferred || message.type.startsWith('actor.')) continue
+      this.deadLetter(message, 'stopped', new TargetDownError(this.path, message.type, this.exit ?? exits.killed))
+    }
   }
 
   /** Gives back what it held: timers, names, subscriptions, the questions that it was at. */
@@ -940,7 +1003,11 @@ export class Cell {
     this.#keptFor = undefined
     const lane = this.#queue
     this.#queue = undefined
-    if (lane?.isEmpty === false) for (const item of lane.drain()) this.#bury(item, 'stopped')
+    if (lane?.isEmpty === false) {
+      // Only messages are parked.
+      const waiting = lane.drain((item) => new TargetDownError(this.path, (item as Message).type, reason))
+      for (const item of waiting) this.#bury(item, 'stopped')
+    }
     const parts = this.#parts
     if (parts === undefined) return
     while (parts.openAsks !== undefined) parts.openAsks.targetEnded(reason)
@@ -994,6 +1061,8 @@ export class Cell {
         child.requestStop(exits.killed, 'infinity')
       } else if (shutdown === 'brutal_kill') child.kill()
       else child.requestStop(exits.killed, shutdown)
+      // The tree does not lead to it any more.
+      if (child.status !== 'stopped') this.kernel.orphans.add(child)
     }
   }
 
@@ -1042,7 +1111,10 @@ export class Cell {
   zombie(effect: string): void {
     this.kernel.countZombieEffect()
     const events = eventChannels['zombie-effect']
-    if (events.hasSubscribers) events.publish({ type: 'zombie-effect', ...this.origin, effect })
+    if (!events.hasSubscribers) return
+    outside(() => {
+      events.publish({ type: 'zombie-effect', ...this.origin, effect })
+    })
   }
 
   #sayPressure(): void {

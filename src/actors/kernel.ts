@@ -14,6 +14,8 @@ export interface Kernel {
   readonly clock: Clock
   readonly random: Random
   readonly deadLetters: DeadLetters
+  /** Actors whose parent was killed, and that have not stopped yet. */
+  readonly orphans: Set<Cell>
   /** Shutting down: asks from outside its actors are refused. */
   readonly refusesAsks: boolean
   /** Gives the cell a turn soon. Call it once until `cell.run` was called. */

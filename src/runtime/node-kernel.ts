@@ -35,6 +35,7 @@ export class NodeKernel implements Kernel {
   readonly registry = new Registry()
   readonly topics: Topics
   readonly escalations: Escalations
+  readonly orphans = new Set<Cell>()
   refusesAsks = false
   zombieEffects = 0
 
@@ -69,7 +70,16 @@ export class NodeKernel implements Kernel {
     const channel = eventChannels['observer-failed']
     if (!channel.hasSubscribers) return
     const { id, node, clock } = this
-    channel.publish({ type: 'observer-failed', runtime: id, node, path: actorPath(''), incarnation: 1, atMs: clock.wallNow(), observer, error })
+    channel.publish({
+      type: 'observer-failed',
+      runtime: id,
+      node,
+      path: actorPath(''),
+      incarnation: 1,
+      atMs: clock.wallNow(),
+      observer,
+      error,
+    })
   }
 
   publish(topic: Topic<unknown>, payload: unknown): void {

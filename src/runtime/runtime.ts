@@ -23,6 +23,7 @@ import { EventStream } from './event-stream.ts'
 import { rootDefinition, spawnedSpec } from './guardian.ts'
 import { NodeKernel } from './node-kernel.ts'
 import {
+  cellsFrom,
   Shutdown,
   type ShutdownOptions,
   type ShutdownPhase,
@@ -222,8 +223,10 @@ export class Runtime implements AsyncDisposable {
   }
 
   get stats(): RuntimeStats {
-    const { deadLetters, zombieEffects } = this.#kernel
-    return { actors: countCells(this.#root) - 1, deadLetters: deadLetters.count, zombieEffects }
+    const { deadLetters, zombieEffects, orphans } = this.#kernel
+    let actors = 0
+    for (const cell of cellsFrom(this.#root, orphans)) if (cell !== this.#root && cell.status !== 'stopped') actors += 1
+    return { actors, deadLetters: deadLetters.count, zombieEffects }
   }
 
   /**
@@ -251,12 +254,6 @@ export class Runtime implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown()
   }
-}
-
-const countCells = (cell: Cell): number => {
-  let count = cell.status === 'stopped' ? 0 : 1
-  for (const child of cell.children?.values() ?? []) count += countCells(child)
-  return count
 }
 
 /**

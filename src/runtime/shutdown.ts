@@ -209,7 +209,7 @@ export class Shutdown {
       let busy: Cell | undefined
       const look = (): void => {
         if (signal.aborted) return
-        if (busy === undefined || busy.isQuiet) busy = all(this.#root).find((cell) => !cell.isQuiet)
+        if (busy === undefined || busy.isQuiet) busy = this.#cells().find((cell) => !cell.isQuiet)
         if (busy === undefined) resolve()
         else if (dispatcher.idle) timer = clock.setTimeout(look, lookAgainMs)
         else dispatcher.defer(look)
@@ -222,19 +222,29 @@ export class Shutdown {
     })
   }
 
-  #stopTree(signal: AbortSignal, reason: ExitReason): Promise<ExitReason> {
+  #stopTree(signal: AbortSignal, reason: ExitReason): Promise<void> {
     signal.addEventListener('abort', () => {
       this.#killAll()
     })
     this.#root.requestStop(reason, 'infinity')
-    return this.#root.ended
+    return this.#allEnded()
+  }
+
+  async #allEnded(): Promise<void> {
+    await this.#root.ended
+    const { orphans } = this.#kernel
+    while (orphans.size > 0) await Promise.all(Array.from(orphans, ({ ended }) => ended))
+  }
+
+  #cells(): Generator<Cell, undefined> {
+    return cellsFrom(this.#root, this.#kernel.orphans)
   }
 
   /** The time is up: whoever is left is fenced, children before parents, so that nobody waits for anybody. */
   #killAll(): void {
-    for (const cell of [...all(this.#root)].reverse()) {
+    for (const cell of [...this.#cells()].reverse()) {
       if (cell.status !== 'stopped') {
-        this.#killed.push(cell.path)
+        if (cell !== this.#root) this.#killed.push(cell.path)
         cell.kill()
       }
       // No restart comes that would take over its mailbox.
@@ -243,9 +253,9 @@ export class Shutdown {
   }
 }
 
-/** A cell and everything below it, parents before children. */
-function* all(top: Cell): Generator<Cell, undefined> {
-  const found = [top]
+/** All cells of a runtime, parents before children, the root first. */
+export function* cellsFrom(root: Cell, orphans: Iterable<Cell>): Generator<Cell, undefined> {
+  const found = [...orphans, root]
   for (let cell = found.pop(); cell !== undefined; cell = found.pop()) {
     yield cell
     for (const child of [...(cell.children?.values() ?? [])].reverse()) found.push(child)
