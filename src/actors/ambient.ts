@@ -15,5 +15,16 @@ const storage = new AsyncLocalStorage<MessageContext>()
 /** The message whose handler is running here, synchronously or after an `await`. */
 export const currentContext = (): MessageContext | undefined => ambient.context ?? storage.getStore()
 
+/** Runs code that no handler is at: a start, an end, a listener. It has nobody's call chain and is fenced by nobody's end. */
+export function outside<T>(run: () => T): T {
+  const saved = ambient.context
+  ambient.context = undefined
+  try {
+    return storage.getStore() === undefined ? run() : storage.exit(run)
+  } finally {
+    ambient.context = saved
+  }
+}
+
 /** Runs an async handler so that `currentContext` keeps finding `context` after each `await`. */
 export const runAsync = <T>(context: MessageContext, run: () => T): T => storage.run(context, run)

@@ -46,6 +46,7 @@ export class Ask {
   /** Taken from the mailbox: its handler has seen it. */
   accepted = false
   settled = false
+  answered = false
   // Neighbours in the target's list of open asks.
   previous: Ask | undefined
   next: Ask | undefined
@@ -90,7 +91,9 @@ export class Ask {
       this.fail(error)
       throw error
     }
-    if (this.#settle()) this.#resolve(parsed.data)
+    if (!this.#settle()) return
+    this.answered = true
+    this.#resolve(parsed.data)
   }
 
   fail(error: Error): void {
@@ -167,6 +170,17 @@ function refuseCycle(target: Cell, entry: ProtocolEntry, asker: MessageContext |
   const chain: string[] = [target.path]
   for (let link = asker; link !== undefined; link = link.envelope?.ask?.asker) {
     chain.unshift(link.cell.path)
-    if (link.cell === target && link.blocking) throw new AskCycleError(chain, entry.type)
+    if (link.cell === target && link.waits === 'blocks') throw new AskCycleError(chain, entry.type)
+  }
+}
+
+/** As `refuseCycle`, for what a handler asked its own actor before it was known that the actor waits for it. */
+export function refuseOwnAsks(context: MessageContext): void {
+  if (context.waits !== 'blocks') return
+  const { path, parts } = context.cell
+  for (let open = parts.openAsks; open !== undefined; ) {
+    const { next } = open
+    if (open.asker === context) open.fail(new AskCycleError([path, path], open.entry.type))
+    open = next
   }
 }

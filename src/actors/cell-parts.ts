@@ -3,6 +3,7 @@ import type { ExitReason } from '../core/exit.ts'
 import type { Random } from '../core/random.ts'
 import type { Ask } from './ask.ts'
 import type { Cell } from './cell.ts'
+import type { MessageContext } from './context.ts'
 import type { SnapshotObserver } from './ref.ts'
 import type { TimerBook } from './timers.ts'
 import type { Monitor } from './watch.ts'
@@ -45,8 +46,8 @@ export class CellParts {
   /** The child whose end it waits for. */
   stopping: Cell | undefined
   saidStopping = false
-  /** Handlers of a reentrant actor that are not done. */
-  waiting = 0
+  /** What a reentrant actor is at: messages whose handlers are not done. */
+  inHand: Set<MessageContext> | undefined
   /** Stopped by a supervisor that starts it again: its mailbox may be kept. */
   keep = false
   failedToStart = false

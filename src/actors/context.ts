@@ -78,8 +78,8 @@ export class MessageContext implements ActorContext {
   readonly envelope: Envelope | undefined
   /** State of a handler actor as this message finds it. */
   state: unknown
-  /** Its handler is async and its actor takes no other message meanwhile. */
-  blocking = false
+  /** `blocks`: its handler is async and its actor takes no other message meanwhile. `abandoned`: it took too long. */
+  waits: 'not' | 'blocks' | 'abandoned' = 'not'
   /** Fails the handler when it makes no progress. */
   watchdog: TimerHandle | undefined
   /** Set aside by `stash` or `postpone`. */
@@ -93,9 +93,9 @@ export class MessageContext implements ActorContext {
     this.envelope = envelope
   }
 
-  /** Its incarnation has ended: it has no effect any more. */
+  /** Its incarnation has ended, or does not wait for it any more: it has no effect. */
   get fenced(): boolean {
-    return this.cell.status === 'stopped'
+    return this.cell.status === 'stopped' || this.waits === 'abandoned'
   }
 
   get self(): Ref {
@@ -131,12 +131,12 @@ export class MessageContext implements ActorContext {
     return {
       after: (key, delayMs, message) => {
         this.#effect('timer', () => {
-          this.cell.timers.start(key, delayMs, message)
+          this.cell.timers.start(key, delayMs, this.cell.parse(message))
         })
       },
       every: (key, periodMs, message) => {
         this.#effect('timer', () => {
-          this.cell.timers.start(key, periodMs, message, periodMs)
+          this.cell.timers.start(key, periodMs, this.cell.parse(message), periodMs)
         })
       },
       cancel: (key) => this.cell.timers.cancel(key),
@@ -156,6 +156,7 @@ export class MessageContext implements ActorContext {
         if (entry?.kind === 'question') return // told, not asked: nobody waits
         throw new ReplyMisusedError(this.path, this.message.type, 'it is not a question')
       }
+      if (asked.answered) throw new ReplyMisusedError(this.path, this.message.type, 'it was answered already')
       if (asked.settled) this.cell.deadLetter({ type: this.message.type, answer }, 'late-answer', undefined)
       else asked.answer(answer)
     }

@@ -2,6 +2,7 @@ import type { ActorLogic, ActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { NotHostedError } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit.ts'
 import { runAsync } from './ambient.ts'
+import { refuseOwnAsks } from './ask.ts'
 import type { MessageContext } from './context.ts'
 import { hostedContext } from './root-host.ts'
 
@@ -57,11 +58,15 @@ export class HandlerLogic implements ActorLogic<HandlerSnapshot<unknown>, AnyEve
     // A handler takes the context of its own message type: the map is by type.
     const handle = entry.handle as (context: MessageContext) => unknown
     if (entry.async) {
-      context.blocking = !context.cell.definition.reentrant
+      if (!context.cell.definition.reentrant) context.waits = 'blocks'
       return runAsync(context, () => handle(context))
     }
     const next = handle(context)
-    if (isPromise(next)) entry.async = true
+    if (isPromise(next)) {
+      entry.async = true
+      if (!context.cell.definition.reentrant) context.waits = 'blocks'
+      refuseOwnAsks(context)
+    }
     return next
   }
 

@@ -7,6 +7,7 @@ import type { MailboxLimits } from './mailbox.ts'
 export interface Parked<Item> {
   readonly item: Item
   readonly resolve: () => void
+  readonly reject: (error: Error) => void
 }
 
 /** Whether the lane took an item, and if not, why. `dropped` is the item that had to go to make room. */
@@ -44,15 +45,17 @@ export class Lane<Item> {
     return this.#queue.length === 0 && this.#parked === undefined && this.setAsideCount === 0
   }
 
-  offer(item: Item): Offered<Item> {
+  /** Takes an item within the bound; under `drop-oldest` at the cost of the oldest one that `isDroppable`. */
+  offer(item: Item, isDroppable: (item: Item) => boolean): Offered<Item> {
     if (this.#queue.length < this.#limits.capacity && this.#parked === undefined) {
       this.#queue.push(item)
       return 'taken'
     }
     if (this.#limits.overflow !== 'drop-oldest') return 'full'
-    const dropped = this.#queue.shift()
+    const dropped = this.#queue.take(isDroppable)
+    if (dropped === undefined) return 'full'
     this.#queue.push(item)
-    return dropped === undefined ? 'taken' : { dropped }
+    return { dropped }
   }
 
   /** Takes a signal of the runtime, which has no bound and is never dropped. */
@@ -115,16 +118,16 @@ export class Lane<Item> {
     for (const item of items.reverse()) this.#queue.unshift(item)
   }
 
-  /** Empties the lane: everything that waits, was set aside, or whose sender waits. Those senders are let go. */
-  drain(): Item[] {
+  /** Empties the lane of everything that waits or was set aside. Senders that wait for room learn why it comes to nothing. */
+  drain(refusal: (item: Item) => Error): Item[] {
+    const parked = this.#parked
+    this.#parked = undefined
+    for (let sender = parked?.shift(); sender !== undefined; sender = parked?.shift()) sender.reject(refusal(sender.item))
     this.putBack('postpone')
     this.putBack('stash')
     const items: Item[] = []
-    for (;;) {
-      const item = this.shift()
-      if (item === undefined) return items
-      items.push(item)
-    }
+    for (let item = this.shift(); item !== undefined; item = this.shift()) items.push(item)
+    return items
   }
 
   /** The error for a sender that wants to know. */

@@ -12,7 +12,7 @@ import { DefinitionInvalidError } from '../core/errors.ts'
 export type OverflowPolicy = 'reject' | 'drop-newest' | 'drop-oldest' | 'park'
 
 export interface MailboxOptions {
-  /** Messages that wait at most. Default 4,096. Signals of the runtime have a lane of their own and do not count. */
+  /** Messages that wait at most. Default 4,096. Signals of the runtime wait in order with them and are never refused or dropped. */
   readonly capacity?: number
   /** Default `reject`. */
   readonly overflow?: OverflowPolicy

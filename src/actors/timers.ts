@@ -20,7 +20,7 @@ export class Timer {
 
 /** What a handler uses: `timers.after('retry', 500, { type: 'job.retry' })`. Keys are any value; a used key is replaced. */
 export interface ActorTimers<M extends Message> {
-  /** Tells `message` to this actor once, after `delayMs` milliseconds. */
+  /** Tells `message` to this actor once, after `delayMs` milliseconds. @throws {MessageInvalidError} `MESSAGE_INVALID` */
   after(key: unknown, delayMs: number, message: M): void
   /** Tells `message` again and again; the period counts from the moment that the last tick was taken up. */
   every(key: unknown, periodMs: number, message: M): void

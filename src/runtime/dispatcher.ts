@@ -1,3 +1,4 @@
+import { outside } from '../actors/ambient.ts'
 import type { Cell } from '../actors/cell.ts'
 import { Deque } from '../actors/deque.ts'
 import type { Clock } from '../core/clock.ts'
@@ -66,7 +67,12 @@ export class Dispatcher {
     if (this.#state === 'idle') this.#runSoon()
   }
 
+  // Whoever woke it is not whose code runs here.
   readonly #turn = (): void => {
+    outside(this.#runTurn)
+  }
+
+  readonly #runTurn = (): void => {
     this.#state = 'running'
     this.#turnEndsMs ??= this.#clock.now() + this.#turnMs
     try {

@@ -121,7 +121,8 @@ export class Supervision {
   /** Takes up the end of a child in its turn: OTP's handle_info({'EXIT', ...}). */
   reactToChild(child: Cell): void {
     const record = this.children.recordOf(child)
-    if (record?.state !== 'running') return // it was stopped or replaced meanwhile
+    if (record?.state === 'restarting' && child.verdict === 'stop') this.#cancelRetry(record)
+    else if (record?.state !== 'running') return // it was stopped or replaced meanwhile
     const reason = child.exit ?? exits.normal
     if (child.verdict === 'stop') {
       this.children.drop(record)
