@@ -1,4 +1,10 @@
-import { eventChannels, runtimeEventTypes, type RuntimeEvent, type RuntimeEventOf, type RuntimeEventType } from '../core/events.ts'
+import {
+  eventChannels,
+  runtimeEventTypes,
+  type RuntimeEvent,
+  type RuntimeEventOf,
+  type RuntimeEventType,
+} from '../core/events.ts'
 import type { RuntimeId } from '../core/ids.ts'
 
 type Unsubscribe = () => void
@@ -39,7 +45,9 @@ export class EventStream {
 
   /** Calls `listener` for every event: `handled` too, which costs something for each message. */
   onAny(listener: (event: RuntimeEvent) => void): Unsubscribe {
-    const unsubscribers = runtimeEventTypes.map((type) => this.on(type, listener as (event: RuntimeEventOf<typeof type>) => void))
+    const unsubscribers = runtimeEventTypes.map((type) =>
+      this.on(type, listener as (event: RuntimeEventOf<typeof type>) => void),
+    )
     return () => {
       for (const unsubscribe of unsubscribers) unsubscribe()
     }

@@ -34,8 +34,10 @@ const specs = new WeakMap<AnyDefinition, ChildSpec>()
 
 /** The spec of an actor that `runtime.spawn` starts; the usual one is made once per definition. */
 export function spawnedSpec(definition: AnyDefinition, options: ChildOptions<AnyDefinition>): ChildSpec {
-  if (Object.keys(options).length > 0) return child(definition, { restart: 'transient', intensity: spawnedIntensity, ...options })
+  if (Object.keys(options).length > 0)
+    return child(definition, { restart: 'transient', intensity: spawnedIntensity, ...options })
   let spec = specs.get(definition)
-  if (spec === undefined) specs.set(definition, (spec = child(definition, { restart: 'transient', intensity: spawnedIntensity })))
+  if (spec === undefined)
+    specs.set(definition, (spec = child(definition, { restart: 'transient', intensity: spawnedIntensity })))
   return spec
 }

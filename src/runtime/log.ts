@@ -1,11 +1,6 @@
 import type { TimerHandle } from '../core/clock.ts'
 import { DependencyMissingError } from '../core/errors.ts'
-import {
-  runtimeEventTypes,
-  type EscalationReason,
-  type RuntimeEvent,
-  type RuntimeEventOf,
-} from '../core/events.ts'
+import { runtimeEventTypes, type EscalationReason, type RuntimeEvent, type RuntimeEventOf } from '../core/events.ts'
 import type { ExitReason } from '../core/exit.ts'
 import type { Runtime } from './runtime.ts'
 

@@ -19,7 +19,8 @@ export class Registry {
    * @throws {NameTakenError} `NAME_TAKEN`
    */
   register(name: string, ref: AnyRef): () => void {
-    if (!isSegment(name)) throw new DefinitionInvalidError(`register('${name}')`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
+    if (!isSegment(name))
+      throw new DefinitionInvalidError(`register('${name}')`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
     if (this.#byName.has(name)) throw new NameTakenError(name, 'the registry')
     this.#byName.set(name, ref)
     const release = (): void => {
