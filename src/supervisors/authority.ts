@@ -63,7 +63,7 @@ const fields = Object.keys(within) as readonly AuthorityField[]
 
 /**
  * The authority of a tier that claims `claimed` below one that has `granted`: what it leaves out is inherited.
- * Associative, and nothing is ever wider than what it came from.
+ * Associative from the top down, and nothing is ever wider than what it came from.
  * @throws {AuthorityWidenedError} `AUTHORITY_WIDENED` when it claims more; the error names `tier` and the field.
  */
 export function narrow(granted: FullAuthority, claimed: Authority, tier?: string): FullAuthority
