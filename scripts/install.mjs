@@ -27,7 +27,8 @@ export async function install(root, runChild) {
   }
   const tell = () => {
     const inPlace = expected.filter((folder) => existsSync(path.join(root, folder, 'package.json'))).length
-    say(`${inPlace} of ${expected.length} packages in place${inPlace < expected.length ? '' : ', Node 24 follows'}`)
+    const next = inPlace === 0 ? ', asking the package registry' : inPlace < expected.length ? '' : ', Node 24 follows'
+    say(`${inPlace} of ${expected.length} packages in place${next}`)
   }
   process.stderr.write('Installing the locked packages into node_modules, Node 24 among them (once; about 400 MB).\n')
   const ticker = setInterval(tell, tty ? 500 : 3000)
