@@ -71,7 +71,7 @@ class CaseRun {
 
   constructor(test: TestRuntime) {
     this.#test = test
-    this.#book = new TraceBook()
+    this.#book = new TraceBook(test.clock)
     this.#errand = test.runtime.spawn(errand)
   }
 

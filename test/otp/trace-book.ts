@@ -1,4 +1,4 @@
-import { errors, type ExitReason, type Ref } from 'echelon'
+import { errors, type Clock, type ExitReason, type Ref } from 'echelon'
 import type { Cell } from '../../src/actors/cell.ts'
 import type { StartResult } from './case.ts'
 import type { EventKind, TraceEvent } from './trace.ts'
@@ -25,8 +25,13 @@ export class TraceBook {
   readonly #attempts = new Map<string, number>()
   /** Where ids begin anew: the root, a child that a step added, a dynamic child. By path. */
   readonly #places = new Map<string, { readonly id: string; readonly isDynamic: boolean }>()
+  readonly #clock: Clock
   #events: TraceEvent[] = []
   #beginning: Incarnation | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   /** The actor at `path` is known as `id`. */
   place(path: string, id: string, isDynamic: boolean): void {
@@ -101,7 +106,7 @@ export class TraceBook {
   }
 
   add(event: TraceEvent): void {
-    this.#events.push(event)
+    this.#events.push({ ...event, atMs: this.#clock.now() })
   }
 
   /** What was written since the last time. */

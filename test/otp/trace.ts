@@ -16,6 +16,8 @@ export interface TraceEvent {
   readonly id: string
   /** `normal`, `shutdown`, `shutdown(x)`, `crash`, `killed`, `failed_to_start(id)`, or empty. */
   readonly reason: string
+  /** Virtual milliseconds since the case began, where time is virtual. */
+  readonly atMs?: number
 }
 
 /**
