@@ -5,7 +5,14 @@ import { concerns, type Concern } from '../examine/examine.ts'
 import { unexaminedPart } from '../finding.ts'
 import { clean, plural } from '../text.ts'
 import { InjectedCrash } from './chaos.ts'
-import { coordinatorKey, coordinatorProtocol, directorKey, progressTopic, type ExaminerRef, type Result } from './protocols.ts'
+import {
+  coordinatorKey,
+  coordinatorProtocol,
+  directorKey,
+  progressTopic,
+  type ExaminerRef,
+  type Result,
+} from './protocols.ts'
 import { WorkQueue, type Task } from './work-queue.ts'
 
 /** How often a package may bring its examiner down, by a fault that nobody injected, before it is given up. */
@@ -86,5 +93,8 @@ function nextAttempt(task: Task, reason: ExitReason): Task | Result {
   // Only the kind of error: its text may hold absolute paths, and differ from run to run.
   const kind = error instanceof Error ? clean(error.name, 60) : reason.kind
   const why = `its examiner failed ${plural(failures, 'time')} at it (${kind}): please report that`
-  return { planned: task.planned, examination: { facts: {}, findings: [], unexamined: [unexaminedPart(entry, 'package', why)] } }
+  return {
+    planned: task.planned,
+    examination: { facts: {}, findings: [], unexamined: [unexaminedPart(entry, 'package', why)] },
+  }
 }

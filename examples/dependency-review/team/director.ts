@@ -6,7 +6,14 @@ import { ReviewError } from '../errors.ts'
 import type { Concern } from '../examine/examine.ts'
 import { readInventory, type Inventory } from '../inventory/inventory.ts'
 import { planReview, type Plan } from '../plan.ts'
-import { directorKey, directorProtocol, progressTopic, type CoordinatorRef, type Outcome, type Result } from './protocols.ts'
+import {
+  directorKey,
+  directorProtocol,
+  progressTopic,
+  type CoordinatorRef,
+  type Outcome,
+  type Result,
+} from './protocols.ts'
 
 /** `coordinators` are those that reported; they are told when the plan is there, or at once when it is. */
 type State =
@@ -59,7 +66,8 @@ export const director = defineActor({
       else postpone() // asked again after the next change of state
     },
     'review.cancel': ({ state }) => {
-      if (state.phase === 'examining') for (const coordinator of state.coordinators.values()) coordinator.tell({ type: 'concern.cancel' })
+      if (state.phase === 'examining')
+        for (const coordinator of state.coordinators.values()) coordinator.tell({ type: 'concern.cancel' })
     },
   },
 })

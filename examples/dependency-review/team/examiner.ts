@@ -29,7 +29,11 @@ export const examiner = defineActor({
 })
 
 /** The coordinator starts before its examiners. When it is gone all the same, crash: the supervisors put that right. */
-function tellCoordinator(find: ActorContext['find'], concern: Concern, message: MessageOf<typeof coordinatorProtocol>): void {
+function tellCoordinator(
+  find: ActorContext['find'],
+  concern: Concern,
+  message: MessageOf<typeof coordinatorProtocol>,
+): void {
   const [coordinator] = find(coordinatorKey(concern))
   if (coordinator === undefined) throw new Error(`Nobody coordinates ${concern}`)
   coordinator.tell(message)

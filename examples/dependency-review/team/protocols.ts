@@ -45,7 +45,11 @@ export type CoordinatorRef = Ref<typeof coordinatorProtocol>
 
 /** How a review ended. */
 export type Outcome =
-  | { readonly kind: 'reviewed'; readonly inventory: Inventory; readonly results: ReadonlyMap<Concern, readonly Result[]> }
+  | {
+      readonly kind: 'reviewed'
+      readonly inventory: Inventory
+      readonly results: ReadonlyMap<Concern, readonly Result[]>
+    }
   | { readonly kind: 'refused'; readonly error: ReviewError }
 
 /** What the strategic tier understands. */
@@ -60,7 +64,9 @@ export const directorProtocol = {
 
 /** Where the team finds one another, whatever the tree looks like. */
 export const directorKey = defineKey('director', directorProtocol)
-const coordinatorKeys = new Map(concerns.map((name) => [name, defineKey(`coordinator of ${name}`, coordinatorProtocol)]))
+const coordinatorKeys = new Map(
+  concerns.map((name) => [name, defineKey(`coordinator of ${name}`, coordinatorProtocol)]),
+)
 
 export function coordinatorKey(name: Concern): ReturnType<typeof defineKey<typeof coordinatorProtocol>> {
   const key = coordinatorKeys.get(name)

@@ -1,0 +1,104 @@
+import { severities } from '../finding.ts'
+import { EXAMINERS_PER_CONCERN } from '../team/team.ts'
+import { clean, plural } from '../text.ts'
+import type { Display, Finished, Interrupted, Output } from './display.ts'
+import { tally, type ReviewProgress } from './progress.ts'
+
+/** How often the picture is drawn anew in a terminal, and how often a line is printed elsewhere. */
+const REDRAW_MS = 80
+const LINE_MS = 2_000
+const BAR = 20
+
+/**
+ * For people. A terminal shows the team as a picture that is drawn over itself; a file or a pipe gets a line now and then.
+ * `live` is for what passes, `result` for what stays.
+ */
+export function textDisplay(live: Output, result: Output): Display {
+  const picture = live.isTTY === true ? new Picture(live) : undefined
+  let lastMs = -Infinity
+  let lineDone = -1
+  return {
+    started: ({ input, chaos, seed }) => {
+      const crashes = chaos === 0 ? '' : `, crashing examiners with probability ${chaos} (seed ${seed})`
+      live.write(`Reviewing ${clean(input, 500)}${crashes}\n`)
+    },
+    progress: (progress, nowMs) => {
+      const { done, total } = tally(progress, nowMs)
+      const isLast = progress.plannedMs !== undefined && done === total
+      if (picture !== undefined) {
+        if (isLast || nowMs - lastMs >= REDRAW_MS) picture.draw(lines(progress, nowMs))
+        else return
+      } else if ((isLast && lineDone !== done) || nowMs - lastMs >= LINE_MS) {
+        lineDone = done
+        live.write(`${headline(progress, nowMs)}\n`)
+      } else return
+      lastMs = nowMs
+    },
+    finished: (finished) => void result.write(finishedText(finished)),
+    interrupted: (interrupted) => void result.write(interruptedText(interrupted)),
+    failed: (code, message) => void live.write(`dependency-review: ${clean(message, 2_000)} [${code}]\n`),
+  }
+}
+
+/** Lines that are drawn over themselves. */
+class Picture {
+  readonly #output: Output
+  #height = 0
+
+  constructor(output: Output) {
+    this.#output = output
+  }
+
+  draw(picture: readonly string[]): void {
+    const width = Math.max(20, (this.#output.columns ?? 80) - 1) // a full line would wrap, and the next picture slip
+    const up = this.#height === 0 ? '' : `\u001b[${this.#height}A`
+    this.#output.write(up + picture.map((line) => `\r\u001b[2K${line.slice(0, width)}\n`).join(''))
+    this.#height = picture.length
+  }
+}
+
+/** The team by tiers. */
+function lines(progress: ReviewProgress, nowMs: number): string[] {
+  const tactical = [...progress.concerns].map(([concern, { done, total, crashes }]) => {
+    const agents =
+      total === 0 ? 'nothing to do' : done === total ? 'done' : `${plural(EXAMINERS_PER_CONCERN, 'agent')} at work`
+    return `  tactical   ${concern.padEnd(21)}${bar(done, total)} ${`${done}/${total}`.padStart(11)}  ${crashes === 0 ? '' : `${plural(crashes, 'crash', 'crashes')}, `}${agents}`
+  })
+  return [`strategic    ${headline(progress, nowMs)}`, ...tactical]
+}
+
+function headline(progress: ReviewProgress, nowMs: number): string {
+  const { done, total, elapsedMs, leftMs } = tally(progress, nowMs)
+  if (progress.plannedMs === undefined) return `planning from the lockfile, ${seconds(elapsedMs)}`
+  const left = done === total ? 'done' : leftMs === undefined ? 'time left unknown' : `about ${seconds(leftMs)} left`
+  return `${plural(progress.packages, 'package')}, ${done}/${total} examinations, ${plural(progress.restarts, 'restart')}, ${seconds(elapsedMs)}, ${left}`
+}
+
+function bar(done: number, total: number): string {
+  const filled = total === 0 ? BAR : Math.floor((done / total) * BAR)
+  return `[${'#'.repeat(filled)}${'.'.repeat(BAR - filled)}]`
+}
+
+function seconds(ms: number): string {
+  return ms < 60_000
+    ? `${(ms / 1000).toFixed(1)} s`
+    : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+}
+
+function finishedText({ files, summary, restarts, durationMs }: Finished): string {
+  const found = severities.map((severity) => `${summary.findings[severity]} ${severity}`).join(', ')
+  return [
+    `${plural(summary.packages, 'package')}, ${summary.examined} examined; findings: ${found}`,
+    `${seconds(durationMs)}, ${plural(restarts, 'restart')}. Written:`,
+    ...files.map((file) => `  ${clean(file, 1_000)}`),
+    '',
+  ].join('\n')
+}
+
+function interruptedText({ signal, notWritten, done, total }: Interrupted): string {
+  const state =
+    notWritten.length === 0
+      ? 'everything was written before'
+      : `not written: ${notWritten.join(', ')} (older files of these names are untouched)`
+  return `Interrupted by ${signal} after ${done} of ${plural(total, 'examination')}; ${state}\n`
+}
