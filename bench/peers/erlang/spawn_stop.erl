@@ -1,21 +1,25 @@
-%% Spawn, one message, stop. Each process handles {add, N}, then `stop`, and as its last act tells the driver its total:
-%% so the driver knows that the message was handled, and waits for no 'DOWN' (monitors cost more than that message).
-%% `raw` starts 1,000 before it waits for them, `one_by_one` waits for each; `server` is a gen_server, one by one.
+%% Spawn, one message, stop. Each process handles {add, N}, then `stop`.
+%% `raw` is the least that can be done: as its last act each process tells the driver its total. `monitored` processes say
+%% nothing, the driver waits for the 'DOWN' of each: it learns of the end from the system, as the other subjects do.
+%% Both start 1,000 before they wait; `..._one_by_one` waits for each; `server` is a gen_server, one by one.
 -module(spawn_stop).
 -behaviour(gen_server).
--export([raw/0, one_by_one/0, among_siblings/0, one_by_one_among_siblings/0, server/0]).
+-export([raw/0, raw_one_by_one/0, among_siblings/0, monitored/0, monitored_one_by_one/0, server/0]).
 -export([init/1, handle_call/3, handle_cast/2]).
 
 -define(SIZE, 1000).
 
 raw() -> fun(Ms) -> bench_frame:per_second(Ms, ?SIZE, fun() -> start(?SIZE), wait(?SIZE) end) end.
 
-one_by_one() -> fun(Ms) -> bench_frame:per_second(Ms, ?SIZE, fun() -> sequence(?SIZE) end) end.
+raw_one_by_one() -> fun(Ms) -> bench_frame:per_second(Ms, ?SIZE, fun() -> sequence(?SIZE) end) end.
 
-among_siblings() -> siblings(100000), raw().
-one_by_one_among_siblings() -> siblings(100000), one_by_one().
+monitored() -> fun(Ms) -> bench_frame:per_second(Ms, ?SIZE, fun() -> start_monitored(?SIZE), downs(?SIZE) end) end.
 
-siblings(Count) -> [spawn_link(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, Count)].
+monitored_one_by_one() -> fun(Ms) -> bench_frame:per_second(Ms, ?SIZE, fun() -> monitored_sequence(?SIZE) end) end.
+
+among_siblings() ->
+    [spawn_link(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 100000)],
+    raw().
 
 start(0) -> ok;
 start(N) ->
@@ -35,6 +39,25 @@ worker(Total, Driver) ->
     receive
         {add, N} -> worker(Total + N, Driver);
         stop -> Driver ! {stopped, Total}
+    end.
+
+start_monitored(0) -> ok;
+start_monitored(N) ->
+    {Worker, _} = spawn_monitor(fun() -> silent(0) end),
+    Worker ! {add, 1},
+    Worker ! stop,
+    start_monitored(N - 1).
+
+downs(0) -> ok;
+downs(N) -> receive {'DOWN', _, process, _, normal} -> downs(N - 1) end.
+
+monitored_sequence(0) -> ok;
+monitored_sequence(N) -> start_monitored(1), downs(1), monitored_sequence(N - 1).
+
+silent(Total) ->
+    receive
+        {add, N} -> silent(Total + N);
+        stop -> ok
     end.
 
 server() -> fun(Ms) -> bench_frame:per_second(Ms, 100, fun() -> servers(100) end) end.
