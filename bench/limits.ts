@@ -62,7 +62,8 @@ export class RunQueue {
 
   #double(): void {
     const { length } = this.#slots
-    this.#slots = [...this.#slots.slice(this.#head), ...this.#slots.slice(0, this.#head), ...new Array(length).fill(undefined)]
+    this.#slots = [...this.#slots.slice(this.#head), ...this.#slots.slice(0, this.#head)]
+    while (this.#slots.length < length * 2) this.#slots.push(undefined)
     this.#head = 0
     this.#tail = length
   }

@@ -109,7 +109,10 @@ async function machines(handled: Handled) {
     }).createMachine({
       context: firstState(kind),
       initial: 'a',
-      states: { a: { on: { work: { target: 'b', actions: 'work' } } }, b: { on: { work: { target: 'a', actions: 'work' } } } },
+      states: {
+        a: { on: { work: { target: 'b', actions: 'work' } } },
+        b: { on: { work: { target: 'a', actions: 'work' } } },
+      },
     }),
   )
 }
@@ -125,7 +128,11 @@ export default {
       const queue = new RunQueue()
       const handled = new Handled()
       const kinds = behaviours(handled)
-      return measure(handled, (kind) => new LeanActor<State, Work>(queue, of(kinds, kind), firstState(kind)), () => queue.run())
+      return measure(
+        handled,
+        (kind) => new LeanActor<State, Work>(queue, of(kinds, kind), firstState(kind)),
+        () => queue.run(),
+      )
     },
 
     'XState custom logic': async () => {

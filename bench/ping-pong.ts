@@ -36,7 +36,11 @@ export default {
     'lean run queue': async () => {
       const { LeanActor, RunQueue } = await import('./limits.ts')
       const queue = new RunQueue()
-      const pong = new LeanActor<undefined, Ball>(queue, (_, { left }) => void ping.tell({ type: 'pong', left }), undefined)
+      const pong = new LeanActor<undefined, Ball>(
+        queue,
+        (_, { left }) => void ping.tell({ type: 'pong', left }),
+        undefined,
+      )
       const ping = new LeanActor<undefined, Ball>(
         queue,
         (_, { left }) => (left > 0 ? void pong.tell({ type: 'ping', left: left - 1 }) : undefined),
@@ -71,10 +75,20 @@ export default {
       const types = { events: {} as Ball } // XState reads the type of this value, never the value
       const pong: AnyActorRef = createActor(
         setup({ types }).createMachine({
-          on: { ping: { actions: sendTo(() => ping, ({ event }) => ({ type: 'pong', left: event.left }) as const) } },
+          on: {
+            ping: {
+              actions: sendTo(
+                () => ping,
+                ({ event }) => ({ type: 'pong', left: event.left }) as const,
+              ),
+            },
+          },
         }),
       )
-      const pass = sendTo(() => pong, ({ event }: { event: Ball }) => ({ type: 'ping', left: event.left - 1 }) as const)
+      const pass = sendTo(
+        () => pong,
+        ({ event }: { event: Ball }) => ({ type: 'ping', left: event.left - 1 }) as const,
+      )
       const ping: AnyActorRef = createActor(
         setup({ types }).createMachine({
           on: {

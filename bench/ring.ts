@@ -41,7 +41,11 @@ export default {
       const queue = new RunQueue()
       const first = ring<InstanceType<typeof LeanActor<undefined, Token>>>(
         (next) =>
-          new LeanActor(queue, (_, { left }) => (left > 0 ? void next().tell({ type: 'token', left: left - 1 }) : undefined), undefined),
+          new LeanActor(
+            queue,
+            (_, { left }) => (left > 0 ? void next().tell({ type: 'token', left: left - 1 }) : undefined),
+            undefined,
+          ),
       )
       return (ms) =>
         perSecond(ms, size, () => {
@@ -72,7 +76,10 @@ export default {
         on: {
           token: {
             guard: ({ event }) => event.left > 0,
-            actions: sendTo(({ context }) => context.next(), ({ event }) => ({ type: 'token', left: event.left - 1 }) as const),
+            actions: sendTo(
+              ({ context }) => context.next(),
+              ({ event }) => ({ type: 'token', left: event.left - 1 }) as const,
+            ),
           },
         },
       })

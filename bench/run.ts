@@ -32,7 +32,11 @@ const [runs, ms] = [values.runs === undefined ? undefined : Number(values.runs),
 const say = (line: string) => void process.stderr.write(`${line}\n`)
 
 if (unknown.length > 0 || !(ms > 0) || (runs !== undefined && !(Number.isInteger(runs) && runs > 0))) {
-  say(unknown.length > 0 ? `No bench ${unknown.join(', ')}. There are: ${known.join(', ')}` : '--runs and --ms take numbers above 0')
+  say(
+    unknown.length > 0
+      ? `No bench ${unknown.join(', ')}. There are: ${known.join(', ')}`
+      : '--runs and --ms take numbers above 0',
+  )
   process.exitCode = 2
 } else if (values.list) {
   for (const name of known) process.stdout.write(`${name}: ${(await loadBench(name)).question}\n`)

@@ -56,7 +56,11 @@ export default {
       return (ms) =>
         perSecond(ms, size, () => {
           for (let n = 0; n < size; n++) {
-            const actor = new LeanActor<number, number>(queue, (total, by, self) => (by === 0 ? (self.stop(), total) : total + by), 0)
+            const actor = new LeanActor<number, number>(
+              queue,
+              (total, by, self) => (by === 0 ? (self.stop(), total) : total + by),
+              0,
+            )
             actor.tell(1)
             actor.tell(0)
           }

@@ -34,12 +34,16 @@ const xstate = (pending: number, count: number) => async () => {
   const start = () => fromChildren(count)
   const fromChildren = (wanted: number) => void root.send({ type: 'start', wanted })
   const root = createActor(
-    fromTransition((children: ReturnType<typeof createActor<typeof child>>[], event: { type: string; wanted?: number }, scope) => {
-      if (event.type === 'own') createActor(owner, { parent: scope.self }).start()
-      if (event.type === 'start') return Array.from({ length: event.wanted ?? 0 }, () => createActor(child, { parent: scope.self }).start())
-      if (event.type === 'stop') for (const one of children) scope.stopChild(one)
-      return event.type === 'stop' ? [] : children
-    }, []),
+    fromTransition(
+      (children: ReturnType<typeof createActor<typeof child>>[], event: { type: string; wanted?: number }, scope) => {
+        if (event.type === 'own') createActor(owner, { parent: scope.self }).start()
+        if (event.type === 'start')
+          return Array.from({ length: event.wanted ?? 0 }, () => createActor(child, { parent: scope.self }).start())
+        if (event.type === 'stop') for (const one of children) scope.stopChild(one)
+        return event.type === 'stop' ? [] : children
+      },
+      [],
+    ),
   ).start()
   root.send({ type: 'own' })
   return (ms: number) => nsEachStop(ms, count, start, () => root.send({ type: 'stop' }))

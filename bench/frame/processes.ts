@@ -37,7 +37,8 @@ export async function startNode(bench: Bench, subject: string): Promise<SubjectP
 /** The next report of `child`, or a failure when it ends without one. */
 async function nextReport(child: ChildProcess): Promise<Report> {
   const ended = new AbortController()
-  const onExit = (code: number | null, by: string | null) => ended.abort(new Error(`ended with ${by ?? code ?? 'nothing'}`))
+  const onExit = (code: number | null, by: string | null) =>
+    ended.abort(new Error(`ended with ${by ?? code ?? 'nothing'}`))
   child.once('exit', onExit)
   try {
     // The other end is `child.ts`, which sends nothing but reports.
@@ -67,9 +68,11 @@ async function withinLimit<T>(answer: Promise<T>): Promise<T> {
 }
 
 /** `folder` holds the compiled modules; see `bench_frame.erl` for the other end of the conversation. */
-export async function startErlang(subject: ErlangSubject, folder: string): Promise<SubjectProcess> {
+export function startErlang(subject: ErlangSubject, folder: string): SubjectProcess {
   const args = ['-noshell', '+S', '1:1', ...subject.flags, '-pa', folder, '-s', 'bench_frame', 'main']
-  const child = spawn('erl', [...args, '-extra', subject.module, subject.function], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn('erl', [...args, '-extra', subject.module, subject.function], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
     async run(ms) {

@@ -52,7 +52,11 @@ export function ratioOf(of: readonly Sample[] | undefined, to: readonly Sample[]
   return ratios.length === 0 ? undefined : median(ratios)
 }
 
-function meets({ atLeast = -Infinity, atMost = Infinity, p99AtMost = Infinity }: Goal, value: number, p99 = 0): boolean {
+function meets(
+  { atLeast = -Infinity, atMost = Infinity, p99AtMost = Infinity }: Goal,
+  value: number,
+  p99 = 0,
+): boolean {
   return value >= atLeast && value <= atMost && p99 <= p99AtMost
 }
 
@@ -88,5 +92,7 @@ function verdict({ subject, value, p99, ratioTo, ratio, goal, ok }: Line): strin
 
 /** Three digits are what such a measurement can carry. */
 function figure(value: number): string {
-  return value >= 1_000 ? Math.round(Number(value.toPrecision(3))).toLocaleString('en-GB') : String(Number(value.toPrecision(3)))
+  return value >= 1_000
+    ? Math.round(Number(value.toPrecision(3))).toLocaleString('en-GB')
+    : String(Number(value.toPrecision(3)))
 }

@@ -20,7 +20,7 @@ export interface Outcome {
 
 const warmUps = 2
 
-type Start = () => Promise<SubjectProcess>
+type Start = () => SubjectProcess | Promise<SubjectProcess>
 
 /** Compiles the Erlang programs, and installs the packages to compare with, once for all benches. */
 export class Rounds {
