@@ -85,15 +85,19 @@ export default {
           },
         }),
       )
-      const pass = sendTo(
-        () => pong,
-        ({ event }: { event: Ball }) => ({ type: 'ping', left: event.left - 1 }) as const,
-      )
       const ping: AnyActorRef = createActor(
-        setup({ types }).createMachine({
+        setup({
+          types,
+          actions: {
+            pass: sendTo(
+              () => pong,
+              ({ event }) => ({ type: 'ping', left: event.left - 1 }) as const,
+            ),
+          },
+        }).createMachine({
           on: {
-            serve: { actions: pass },
-            pong: { guard: ({ event }) => event.left > 0, actions: pass },
+            serve: { actions: 'pass' },
+            pong: { guard: ({ event }) => event.left > 0, actions: 'pass' },
           },
         }),
       )
