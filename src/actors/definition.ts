@@ -78,7 +78,8 @@ type Handled<S> = Next<S> | Promise<Next<S>>
 
 /** One handler per message and question of the protocol, and for the signals that the actor cares for. */
 export type Handlers<P extends Protocol, S, Input> = {
-  readonly [K in keyof P & string]: (context: HandlerContext<P, K, Received<P, K>, S, Input>) => Handled<S>
+  // Without the exclusion the compiler, while it infers P, takes a signal for a message too and mixes their types.
+  readonly [K in Exclude<keyof P & string, Signal['type']>]: (context: HandlerContext<P, K, Received<P, K>, S, Input>) => Handled<S>
 } & {
   readonly [T in Signal as T['type']]?: (context: HandlerContext<P, never, T, S, Input>) => Handled<S>
 }
@@ -90,7 +91,7 @@ export interface HandlerActorOptions<P extends Protocol, S, InputSchema extends 
    * Each handler returns the next state, a function from the current state to the next, or nothing for "unchanged";
    * or a promise of one. What it throws is a crash.
    */
-  readonly on: Handlers<P, NoInfer<S>, z.output<InputSchema>>
+  readonly on: Handlers<NoInfer<P>, NoInfer<S>, z.output<InputSchema>>
   /**
    * Whether async handlers interleave. Default false: one message at a time. A reentrant handler should return a
    * function of the current state, since the state that it was given may be old.
