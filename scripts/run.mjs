@@ -19,11 +19,18 @@ const [target, ...args] = process.argv.slice(2)
 if (target === undefined) fail('Usage: node scripts/run.mjs TARGET [ARGS …]', 2)
 
 if (!isInstalled(root)) {
-  const code = await install(root, (command, argv) => runChild(command, argv, root))
+  process.stderr.write('Installing the locked packages into node_modules, Node 24 among them (once; about 400 MB).\n')
+  await installBy(process.execPath)
+  // npm leaves out native parts that do not suit the Node it runs on: the one that came with them gets the rest.
+  if (!isInstalled(root)) await installBy(node())
+}
+process.exitCode = await runChild(node(), ['--conditions=echelon-source', entry(target), ...args])
+
+async function installBy(executable) {
+  const code = await install(root, executable, (command, argv) => runChild(command, argv, root))
   if (code !== 0)
     fail('Installing failed: see above. Is the package registry reachable? `npm install` shows more.', code)
 }
-process.exitCode = await runChild(node(), ['--conditions=echelon-source', entry(target), ...args])
 
 /** The locked Node 24; or the one that runs this file, where that package brought none but this one is new enough. */
 function node() {
