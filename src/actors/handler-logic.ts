@@ -1,10 +1,9 @@
 import type { ActorLogic, ActorScope, AnyEventObject, Snapshot } from 'xstate'
 import { NotHostedError } from '../core/errors.ts'
-import type { ExitReason } from '../core/exit.ts'
 import { runAsync } from './ambient.ts'
 import { refuseOwnAsks } from './ask.ts'
 import type { MessageContext } from './context.ts'
-import { hostedContext } from './root-host.ts'
+import { hostedContext, settledType } from './root-host.ts'
 
 /** Snapshot of a handler actor: XState's shape, with the state as its context. */
 export type HandlerSnapshot<S> = Snapshot<undefined> & { readonly context: S }
@@ -22,9 +21,6 @@ interface HandlerLogicOptions {
 }
 
 type Scope = ActorScope<HandlerSnapshot<unknown>, AnyEventObject>
-
-/** Tells XState-hosted handler logic what an async handler came to. Never leaves its actor. */
-export const settledType = 'xstate.echelon.settled'
 
 const AsyncFunction = (async () => {}).constructor
 
@@ -120,9 +116,3 @@ export const activeSnapshot = (context: unknown): HandlerSnapshot<unknown> => ({
   error: undefined,
   context,
 })
-
-/** The last snapshot of an incarnation that ended for `reason`. */
-export function finalSnapshot(context: unknown, reason: ExitReason): HandlerSnapshot<unknown> {
-  if (reason.kind === 'crash') return { status: 'error', output: undefined, error: reason.error, context }
-  return { status: reason.kind === 'normal' ? 'done' : 'stopped', output: undefined, error: undefined, context }
-}

@@ -5,7 +5,18 @@ import type { MessageContext } from './context.ts'
 /** What a host leaves in its cell as the state of the logic: an XState snapshot of any kind. */
 export interface HostedSnapshot {
   readonly status: 'active' | 'done' | 'error' | 'stopped'
+  readonly error?: unknown
 }
+
+/** The last snapshot of an incarnation that ended for `reason`: the state as it was, and how it ended. */
+export function endedSnapshot<S extends HostedSnapshot>(last: S, reason: ExitReason): S {
+  if (reason.kind === 'crash') return { ...last, status: 'error', error: reason.error }
+  return { ...last, status: reason.kind === 'normal' ? 'done' : 'stopped' }
+}
+
+/** The state that the next incarnation goes on with, when its spec says `snapshot` and the last one did not end by itself. */
+export const keptSnapshot = (cell: Cell, previous: Cell | undefined): HostedSnapshot | undefined =>
+  cell.rules.stateOnRestart === 'snapshot' && previous?.exit?.kind !== 'normal' ? previous?.snapshot : undefined
 
 /**
  * Runs logic for a cell, one message at a time. The cell keeps everything else: address, mailbox, timers, children,

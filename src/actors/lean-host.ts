@@ -1,7 +1,7 @@
 import type { Cell } from './cell.ts'
 import type { MessageContext } from './context.ts'
-import { activeSnapshot, finalSnapshot, type HandlerLogic, type HandlerSnapshot } from './handler-logic.ts'
-import type { Host } from './host.ts'
+import { activeSnapshot, type HandlerLogic, type HandlerSnapshot } from './handler-logic.ts'
+import { endedSnapshot, keptSnapshot, type Host } from './host.ts'
 
 /**
  * Runs handler logic without XState's actor around it: the same logic and snapshots at a third of the memory. One host
@@ -22,7 +22,8 @@ export function leanHost(logic: HandlerLogic): Host {
     canResume: true,
     stopsInParallel: false,
     start(cell, previous) {
-      const kept = previous !== undefined && cell.rules.stateOnRestart === 'snapshot' ? snapshotOf(previous) : undefined
+      // The incarnation before had the same logic.
+      const kept = keptSnapshot(cell, previous) as HandlerSnapshot<unknown> | undefined
       cell.snapshot = kept === undefined ? logic.getInitialSnapshot(undefined, cell.input) : activeSnapshot(kept.context)
     },
     react(context) {
@@ -38,7 +39,7 @@ export function leanHost(logic: HandlerLogic): Host {
       return undefined
     },
     end(cell, reason) {
-      cell.snapshot = finalSnapshot(snapshotOf(cell).context, reason)
+      cell.snapshot = endedSnapshot(snapshotOf(cell), reason)
     },
   }
 }

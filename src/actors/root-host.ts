@@ -12,7 +12,7 @@ import { InterruptedError } from '../core/errors.ts'
 import { exits } from '../core/exit.ts'
 import type { Cell } from './cell.ts'
 import type { MessageContext } from './context.ts'
-import type { Host } from './host.ts'
+import { endedSnapshot, keptSnapshot, type Host, type HostedSnapshot } from './host.ts'
 
 type RootActor = Actor<AnyActorLogic>
 
@@ -23,10 +23,15 @@ interface Hosted {
   context: MessageContext | undefined
   /** Failure that XState reported, until the cell has taken it. */
   failure: { readonly error: unknown } | undefined
+  /** Its cell has ended: what XState still reports is of no interest. */
+  ended: boolean
 }
 
 const hostedByCell = new WeakMap<Cell, Hosted>()
 const hostedByActor = new WeakMap<object, Hosted>()
+
+/** Tells handler logic that XState hosts what an async handler came to. Never leaves its actor. */
+export const settledType = 'xstate.echelon.settled'
 
 /** The context of the message that an XState-hosted actor of ours is at. */
 export const hostedContext = (actor: object): MessageContext | undefined => hostedByActor.get(actor)?.context
@@ -48,7 +53,8 @@ export const rootHost: Host = {
   stopsInParallel: false,
 
   start(cell, previous) {
-    const restored = previous !== undefined && cell.rules.stateOnRestart === 'snapshot' ? restorePoint(previous) : undefined
+    const kept = keptSnapshot(cell, previous)
+    const restored = kept === undefined || previous === undefined ? undefined : restorePoint(previous, kept)
     const { inspect } = cell.rules
     const actor = createActor(guarded(cell.definition.logic), {
       id: cell.name,
@@ -57,19 +63,19 @@ export const rootHost: Host = {
       ...(inspect === undefined ? {} : { inspect }),
       ...(restored === undefined ? {} : { snapshot: restored.snapshot }),
     })
-    const hosted: Hosted = { actor, context: undefined, failure: undefined }
+    const hosted: Hosted = { actor, context: undefined, failure: undefined, ended: false }
     hostedByCell.set(cell, hosted)
     hostedByActor.set(actor, hosted)
     actor.subscribe({
       next: (snapshot: Snapshot<unknown>) => {
-        cell.publish(snapshot, cell.hasSetAside && changedValue(cell.snapshot, snapshot))
+        if (!hosted.ended) cell.publish(snapshot, cell.hasSetAside && changedValue(cell.snapshot, snapshot))
       },
       error: (error) => {
         hosted.failure = { error }
         if (hosted.context === undefined && cell.status !== 'starting') takeFailure(cell, hosted)
       },
       complete: () => {
-        if (cell.status !== 'stopped') cell.stopSelf(exits.normal)
+        if (!hosted.ended) cell.stopSelf(exits.normal)
       },
     })
     if (cell.rules.stateOnRestart === 'snapshot') keepTimers(cell, hosted)
@@ -84,27 +90,33 @@ export const rootHost: Host = {
     const { cell } = context
     const hosted = hostedByCell.get(cell)
     if (hosted === undefined) return undefined
-    hosted.context = context
-    hosted.actor.send(context.message)
-    hosted.context = undefined
-    const { failure } = hosted
-    if (failure !== undefined) {
-      hosted.failure = undefined
-      throw failure.error
-    }
+    send(hosted, context, context.message)
     return context.pending === undefined ? undefined : settle(context, hosted, context.pending)
   },
 
-  end(cell) {
+  end(cell, reason) {
     const hosted = hostedByCell.get(cell)
     if (hosted === undefined) return
+    hosted.ended = true
     hosted.actor.stop()
+    if (cell.snapshot !== undefined) cell.snapshot = endedSnapshot(cell.snapshot, reason)
   },
 }
 
-async function settle(context: MessageContext, { actor }: Hosted, pending: Promise<unknown>): Promise<void> {
+/** Delivers on this stack, and throws what the logic throws. */
+function send(hosted: Hosted, context: MessageContext, event: AnyEventObject): void {
+  hosted.context = context
+  hosted.actor.send(event)
+  hosted.context = undefined
+  const { failure } = hosted
+  if (failure === undefined) return
+  hosted.failure = undefined
+  throw failure.error
+}
+
+async function settle(context: MessageContext, hosted: Hosted, pending: Promise<unknown>): Promise<void> {
   const next = await pending
-  if (!context.fenced) actor.send({ type: 'xstate.echelon.settled', next })
+  if (!context.fenced) send(hosted, context, { type: settledType, next })
   else if (next !== undefined) context.cell.zombie('state')
 }
 
@@ -199,9 +211,11 @@ function keepTimers(cell: Cell, { actor }: Hosted): void {
 }
 
 /** Where a restart from the last snapshot begins: the state before the failure, its timers, its invocations failed. */
-function restorePoint(previous: Cell): { readonly snapshot: Snapshot<unknown>; readonly timers: readonly PendingTimer[] } | undefined {
-  const last = previous.snapshot
-  if (last?.status === undefined || !('machine' in last || 'context' in last)) return undefined
+function restorePoint(
+  previous: Cell,
+  last: HostedSnapshot,
+): { readonly snapshot: Snapshot<unknown>; readonly timers: readonly PendingTimer[] } | undefined {
+  if (!('machine' in last || 'context' in last)) return undefined
   const persisted: Snapshot<unknown> & { children?: Record<string, { snapshot: Snapshot<unknown> }> } =
     previous.definition.logic.getPersistedSnapshot({ ...last, status: 'active', error: undefined })
   const children = Object.entries(persisted.children ?? {}).map(([id, child]) => [
@@ -214,9 +228,10 @@ function restorePoint(previous: Cell): { readonly snapshot: Snapshot<unknown>; r
   return { snapshot, timers: timersAtEnd.get(previous) ?? [] }
 }
 
-/** Whether the chart is in other states than before: what is postponed waits for that. */
+/** Whether the chart is in other states than before, or logic without states has another state: what is postponed waits for that. */
 function changedValue(before: object | undefined, after: object): boolean {
+  if (!('value' in after)) return before !== after
   const was = before !== undefined && 'value' in before ? before.value : undefined
-  const is = 'value' in after ? after.value : undefined
+  const is = after.value
   return was !== is && JSON.stringify(was) !== JSON.stringify(is)
 }
