@@ -1,4 +1,3 @@
-import { currentContext, runAsync } from '../actors/ambient.ts'
 import type { Cell } from '../actors/cell.ts'
 import type { Kernel } from '../actors/kernel.ts'
 import type { TimerHandle } from '../core/clock.ts'
@@ -126,8 +125,6 @@ class Escalation implements PendingEscalation {
   to: ActorPath | 'person' = 'person'
   readonly #kernel: EscalationKernel
   readonly #asker: Cell
-  /** The message whose handler asks: what a tier does to decide is done for it. */
-  readonly #context = currentContext()
   readonly #resolveOutcome: (outcome: Outcome) => void
   readonly #onEnd: () => void
   readonly #timer: TimerHandle
@@ -194,7 +191,7 @@ class Escalation implements PendingEscalation {
     if (this.#release === undefined) return
     this.#goesTo(tier.path)
     try {
-      const verdict = this.#isOpen ? await this.#asAsker(() => decide(this.#matterFor(tier))) : undefined
+      const verdict = this.#isOpen ? await decide(this.#matterFor(tier)) : undefined
       if (this.#isOpen && verdict !== undefined) this.#settleBy(tier, verdict)
     } catch (error) {
       if (this.#isOpen) this.#kernel.observerFailed(`decide of ${tier.path}`, error)
@@ -205,10 +202,6 @@ class Escalation implements PendingEscalation {
   #matterFor(tier: Cell): Matter<unknown> {
     const actor = tier.children?.get(tierOf(tier.definition)?.actor ?? '')?.ref
     return { request: this.request, from: this.from, tier: tier.path, actor, signal: this.#ended.signal }
-  }
-
-  #asAsker<T>(run: () => T): T {
-    return this.#context === undefined ? run() : runAsync(this.#context, run)
   }
 
   /** @throws {EscalationInvalidError} `ESCALATION_INVALID` for a choice that is no option. */

@@ -155,6 +155,14 @@ describe('money', () => {
     expect(await third).toMatchObject({ choice: 'buy', by: '/top' })
   })
 
+  test('given a tier that does not decide, then the next one has that money too', async () => {
+    await using world = await threeTiers({ authority: { spendUsd: 5 }, decide: yes }, { decide: () => Promise.resolve(undefined) }, { authority: { spendUsd: 0 } })
+    const outcome = world.ask(buy)
+    await world.settle()
+    expect(world.hops()).toEqual([`${w1} -> /top/middle`, `${w1} -> /top`])
+    expect(await outcome).toMatchObject({ choice: 'buy', by: '/top' })
+  })
+
   test('given a person who grants it, then no tier pays', async () => {
     await using world = await threeTiers({ authority: { spendUsd: 5 } }, {}, { authority: { spendUsd: 0 } })
     const granted = world.ask(buy)

@@ -186,16 +186,39 @@ describe('what if workers', () => {
     expect(world.runtime.ref('/workers/workers-1')?.snapshot).toMatchObject({ context: { notes: Array.from({ length: 1024 }, (_, id) => id) } })
   })
 
-  test('have all ended for good: messages are refused at once, those that waited too', async () => {
+  test('have all ended for good: messages are refused at once', async () => {
     await using world = await start({ size: 2, restart: 'transient' })
     world.ref.tell({ type: 'worker.end' })
     world.ref.tell({ type: 'worker.end' })
+    await world.settle()
     const refused = expect(world.work(0)).rejects.toMatchObject({ code: 'TARGET_DOWN' })
     world.ref.tell({ type: 'worker.note', id: 1 })
     await world.settle()
     await refused
-    expect(world.runtime.deadLetters.recent().map(({ reason }) => reason)).toContain('stopped')
-    expect(world.runtime.stats.deadLetters).toBe(2)
+    expect(world.runtime.deadLetters.recent()).toMatchObject([{ to: '/workers', reason: 'stopped' }, { to: '/workers', reason: 'stopped' }])
+  })
+
+  test('are killed while a message is on its way: it waits for what becomes of them, and is refused when they stay down', async () => {
+    for (const restart of ['permanent', 'temporary'] as const) {
+      await using world = await start({ size: 1, restart })
+      const answer = world.work(0)
+      const outcome = answer.catch((error: unknown) => error)
+      world.runtime.ref('/workers/workers-1')?.kill()
+      await world.settle()
+      expect(await outcome).toEqual(restart === 'permanent' ? 'workers-1' : expect.objectContaining({ code: 'TARGET_DOWN' }))
+    }
+  })
+
+  test('are terminated while messages wait for them: those are refused', async () => {
+    await using world = await start({ size: 1, backoff: { minMs: 1000, maxMs: 1000, jitter: 0 } })
+    world.ref.tell({ type: 'worker.crash' })
+    await world.settle()
+    const refused = expect(world.work(0)).rejects.toMatchObject({ code: 'TARGET_DOWN' })
+    await world.settle()
+    const terminated = terminateChild(world.ref, 'workers-1')
+    await world.settle()
+    await terminated
+    await refused
   })
 
   test('are terminated one by one: the rest goes on', async () => {
