@@ -138,11 +138,7 @@ function entryPointFindings({ file, lineOf }: Manifest, points: readonly EntryPo
       'Entry points that lead outside of the package',
       'Do not use it; a published package has no such paths.',
     ],
-    [
-      'missing',
-      'Entry points that do not exist',
-      'Loading it by that name fails; take another version, or tell the maintainers.',
-    ],
+    ['missing', 'Entry points that do not exist', 'Whatever loads it by such a name fails; tell the maintainers.'],
   ] as const) {
     const bad = points.filter((point) => point.state === state)
     const first = bad[0]

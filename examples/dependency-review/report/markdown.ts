@@ -85,8 +85,9 @@ function findingsOf(severity: Severity, all: readonly Finding[]): string[] {
 
 function findingItem(finding: Finding): string {
   // Of the least ones there are many; a line each keeps the report readable.
-  if (finding.severity === 'info')
-    return `- ${finding.title}: ${label(finding.package, finding.version)}, ${finding.evidence.map(place).join(', ')}`
+  if (finding.severity === 'info') {
+    return `- ${finding.title}: ${label(finding.package, finding.version)}. ${finding.detail} (${finding.evidence.map(place).join(', ')})`
+  }
   return [
     `- **${finding.title}**: ${label(finding.package, finding.version)} (${quote(finding.rule)})`,
     `  - ${finding.detail}`,

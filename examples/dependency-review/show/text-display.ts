@@ -50,7 +50,9 @@ class Picture {
   }
 
   draw(picture: readonly string[]): void {
-    const width = Math.max(20, (this.#output.columns ?? 80) - 1) // a full line would wrap, and the next picture slip
+    // A full line would wrap, and the next picture slip. Some terminals say that they have 0 columns.
+    const { columns = 0 } = this.#output
+    const width = Math.max(20, (columns === 0 ? 80 : columns) - 1)
     const up = this.#height === 0 ? '' : `\u001b[${this.#height}A`
     this.#output.write(up + picture.map((line) => `\r\u001b[2K${line.slice(0, width)}\n`).join(''))
     this.#height = picture.length
@@ -59,12 +61,15 @@ class Picture {
 
 /** The team by tiers. */
 function lines(progress: ReviewProgress, nowMs: number): string[] {
-  const tactical = [...progress.concerns].map(([concern, { done, total, crashes }]) => {
-    const agents =
-      total === 0 ? 'nothing to do' : done === total ? 'done' : `${plural(EXAMINERS_PER_CONCERN, 'agent')} at work`
-    return `  tactical   ${concern.padEnd(21)}${bar(done, total)} ${`${done}/${total}`.padStart(11)}  ${crashes === 0 ? '' : `${plural(crashes, 'crash', 'crashes')}, `}${agents}`
+  const parts = [...progress.concerns]
+  const tactical = parts.map(([concern, { done, total, crashes }]) => {
+    const state = total === 0 ? 'nothing to do' : done === total ? 'done' : crashes === 0 ? '' : 'goes on'
+    const crashed = crashes === 0 ? '' : `${plural(crashes, 'crash', 'crashes')} `
+    return `tactical     ${concern.padEnd(21)}${bar(done, total)} ${`${done}/${total}`.padStart(11)}  ${crashed}${state}`
   })
-  return [`strategic    ${headline(progress, nowMs)}`, ...tactical]
+  const atWork = parts.filter(([, { done, total }]) => done < total).length * EXAMINERS_PER_CONCERN
+  const operational = `operational  ${plural(atWork, 'examiner')} at work, ${plural(progress.restarts, 'restart')} by their supervisors`
+  return [`strategic    ${headline(progress, nowMs)}`, ...tactical, operational]
 }
 
 function headline(progress: ReviewProgress, nowMs: number): string {

@@ -30,5 +30,5 @@ export function crashPoint({ rate, seed }: Chaos, concern: Concern, key: string,
   if (rate === 0 || attempt > MAX_INJECTED_CRASHES) return 'never'
   const random = seededRandom(`${seed}/${concern}/${key}/${attempt}`)
   if (random.next() >= rate) return 'never'
-  return random.next() < 0.5 ? 'before' : 'after'
+  return random.next() < 0.75 ? 'before' : 'after' // the later ones cost a second look at the disk
 }
