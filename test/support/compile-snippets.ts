@@ -1,4 +1,6 @@
-import ts from 'typescript'
+import { execFile } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { codeBlocks, repositoryRoot } from './markdown.ts'
 
 /**
@@ -8,8 +10,8 @@ import { codeBlocks, repositoryRoot } from './markdown.ts'
 export function moduleOf(page: string): string {
   const imports = new Set<string>()
   const bodies = codeBlocks(page, 'ts').map((block) =>
-    block.replaceAll(/^import .*\n/gm, (line) => {
-      imports.add(line)
+    block.replaceAll(/^import [^']*'[^']+'\n/gm, (statement) => {
+      imports.add(statement)
       return ''
     }),
   )
@@ -17,30 +19,26 @@ export function moduleOf(page: string): string {
   return [...imports, first, ...others.map((body) => `{\n${body}}\n`), 'export {}\n'].join('')
 }
 
-/** What the compiler says about the snippets of these pages, one line each. Nothing is written. */
-export function complaints(pages: readonly string[]): readonly string[] {
-  const path = `${repositoryRoot}tsconfig.json`
-  const { options } = ts.parseJsonConfigFileContent(
-    ts.readConfigFile(path, ts.sys.readFile.bind(ts.sys)).config,
-    ts.sys,
-    repositoryRoot,
-  )
-  const virtual = new Map(pages.map((page) => [`${repositoryRoot}${page.replaceAll('/', '-')}.ts`, moduleOf(page)]))
-  const relaxed = { ...options, incremental: false, noUnusedLocals: false, noUnusedParameters: false }
-  const host = ts.createCompilerHost(relaxed)
-  const { fileExists, getSourceFile } = host
-  host.fileExists = (file) => virtual.has(file) || fileExists(file)
-  host.getSourceFile = (file, version, ...rest) => {
-    const code = virtual.get(file)
-    return code === undefined ? getSourceFile(file, version, ...rest) : ts.createSourceFile(file, code, version)
+/** What the compiler says about the snippets of these pages, line by line; nothing when it likes them. */
+export function complaints(pages: readonly string[]): Promise<string> {
+  // Inside the package, so that `echelon` is found, and ignored by git.
+  const folder = path.join(repositoryRoot, 'reports/snippets')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const compilerOptions = {
+    incremental: false,
+    tsBuildInfoFile: null,
+    noUnusedLocals: false,
+    noUnusedParameters: false,
   }
-  const program = ts.createProgram([...virtual.keys()], relaxed, host)
-  return [...virtual.keys()].flatMap((file) => {
-    const source = program.getSourceFile(file)
-    return ts.getPreEmitDiagnostics(program, source).map((diagnostic) => {
-      const { line } = source?.getLineAndCharacterOfPosition(diagnostic.start ?? 0) ?? { line: 0 }
-      const code = source?.text.split('\n')[line]?.trim() ?? ''
-      return `${file.slice(repositoryRoot.length)}: ${ts.flattenDiagnosticMessageText(diagnostic.messageText, ' ')} at: ${code}`
+  const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'], exclude: [] }
+  writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
+  for (const page of pages) writeFileSync(path.join(folder, `${page.replaceAll('/', '-')}.ts`), moduleOf(page))
+  const compiler = path.join(repositoryRoot, 'node_modules/.bin/tsc')
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [compiler, '-p', folder, '--pretty', 'false'], (error, stdout, stderr) => {
+      if (error !== null && stdout === '') reject(new Error(stderr || error.message))
+      else resolve(stdout)
     })
   })
 }
