@@ -131,6 +131,7 @@ export default defineConfig(
       '@typescript-eslint/no-meaningless-void-operator': 'off', // `void reply(x)` turns a call into no new state
       '@typescript-eslint/consistent-indexed-object-style': 'off',
       '@typescript-eslint/no-inferrable-types': 'off',
+      '@typescript-eslint/non-nullable-type-assertion-style': 'off', // `!` is forbidden; a cast says why in a comment
       '@typescript-eslint/no-dynamic-delete': 'off',
       '@typescript-eslint/prefer-promise-reject-errors': 'off', // an actor may crash with any value, as in Erlang
       '@typescript-eslint/only-throw-error': 'off',
