@@ -1,5 +1,12 @@
 /** The front door: what a program needs. */
-export { defineActor, type ActorDefinition, type AnyDefinition, type InputOf, type Signal, type SpawnOptions } from './actors/definition.ts'
+export {
+  defineActor,
+  type ActorDefinition,
+  type AnyDefinition,
+  type InputOf,
+  type Signal,
+  type SpawnOptions,
+} from './actors/definition.ts'
 export { message, question, type AnswerOf, type MessageOf, type Protocol } from './actors/protocol.ts'
 export type { ActorContext, HandlerContext, RefOf } from './actors/context.ts'
 export type { AnyRef, Ref, StopOptions } from './actors/ref.ts'
@@ -9,7 +16,13 @@ export type { Down, DownSignal } from './actors/watch.ts'
 export type { Budget, Decider, Directive, Failure, Shutdown } from './actors/child-rules.ts'
 export type { MailboxOptions, OverflowPolicy } from './actors/mailbox.ts'
 export type { ActorTimers } from './actors/timers.ts'
-export { child, type ChildInput, type ChildOptions, type ChildSpec, type RestartType } from './supervisors/child-spec.ts'
+export {
+  child,
+  type ChildInput,
+  type ChildOptions,
+  type ChildSpec,
+  type RestartType,
+} from './supervisors/child-spec.ts'
 export { supervisor, type SupervisorOptions } from './supervisors/supervisor.ts'
 export { dynamicSupervisor, type DynamicSupervisorOptions } from './supervisors/dynamic-supervisor.ts'
 export {

@@ -6,7 +6,9 @@ import type { AnyDefinition } from './definition.ts'
 export class ActorNotFoundError extends EchelonError {
   readonly code = 'ACTOR_NOT_FOUND'
   constructor(from: string, what: string) {
-    super(`${from === '' ? 'The runtime' : from} finds no ${what} among its children, nor among those of any actor above it`)
+    super(
+      `${from === '' ? 'The runtime' : from} finds no ${what} among its children, nor among those of any actor above it`,
+    )
   }
 }
 
@@ -21,7 +23,10 @@ export function lookup(from: Cell, definition: AnyDefinition, name: string | und
     const found = amongChildren(scope, definition, name)
     if (found !== undefined) return found
   }
-  throw new ActorNotFoundError(from.path, name === undefined ? `'${definition.name}'` : `'${definition.name}' called '${name}'`)
+  throw new ActorNotFoundError(
+    from.path,
+    name === undefined ? `'${definition.name}'` : `'${definition.name}' called '${name}'`,
+  )
 }
 
 function amongChildren({ children }: Cell, definition: AnyDefinition, name: string | undefined): Cell | undefined {

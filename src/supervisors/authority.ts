@@ -47,7 +47,9 @@ const listCovers = (granted: ListOrAll, claimed: ListOrAll): boolean =>
   granted === '*' || (claimed !== '*' && claimed.every((item) => granted.includes(item)))
 
 /** Whether a claim stays within what is granted, field by field. */
-const within: { readonly [Field in AuthorityField]: (granted: FullAuthority[Field], claimed: FullAuthority[Field]) => boolean } = {
+const within: {
+  readonly [Field in AuthorityField]: (granted: FullAuthority[Field], claimed: FullAuthority[Field]) => boolean
+} = {
   spendUsd: (granted, claimed) => claimed <= granted || amountMicro(claimed) <= limitMicro(granted),
   risk: (granted, claimed) => riskRank[claimed] <= riskRank[granted],
   tools: listCovers,
@@ -71,7 +73,8 @@ export function narrow(granted: Authority, claimed: Authority, tier?: string): A
 export function narrow(granted: Authority, claimed: Authority, tier = 'a tier'): Authority {
   for (const field of fields) {
     const [has, wants] = [granted[field], claimed[field]]
-    if (has !== undefined && wants !== undefined && !fits(field, has, wants)) throw new AuthorityWidenedError(tier, field, has, wants)
+    if (has !== undefined && wants !== undefined && !fits(field, has, wants))
+      throw new AuthorityWidenedError(tier, field, has, wants)
   }
   return { ...granted, ...stated(claimed) }
 }
@@ -92,21 +95,31 @@ export interface Lack {
 
 /** What `authority` lacks for a decision; empty when it covers it. What was spent before is the ledger's matter. */
 export function lacks(authority: FullAuthority, { action, spendUsd = 0, risk, tool }: DecisionNeeds): readonly Lack[] {
-  const needs: FullAuthority = { spendUsd, risk: risk ?? 'none', tools: tool === undefined ? [] : [tool], actions: [action] }
-  return fields.filter((field) => !fits(field, authority[field], needs[field])).map((field) => ({ field, needs: needs[field], has: authority[field] }))
+  const needs: FullAuthority = {
+    spendUsd,
+    risk: risk ?? 'none',
+    tools: tool === undefined ? [] : [tool],
+    actions: [action],
+  }
+  return fields
+    .filter((field) => !fits(field, authority[field], needs[field]))
+    .map((field) => ({ field, needs: needs[field], has: authority[field] }))
 }
 
 export const covers = (authority: FullAuthority, needs: DecisionNeeds): boolean => lacks(authority, needs).length === 0
 
 /** @throws {DefinitionInvalidError} `DEFINITION_INVALID` for an authority that is none. */
 export function checkAuthority(where: string, { spendUsd, risk, tools, actions }: Authority): void {
-  if (spendUsd !== undefined && !(spendUsd >= 0)) throw new DefinitionInvalidError(`${where}.spendUsd`, `${spendUsd} is not 0 or more`)
+  if (spendUsd !== undefined && !(spendUsd >= 0))
+    throw new DefinitionInvalidError(`${where}.spendUsd`, `${spendUsd} is not 0 or more`)
   if (risk !== undefined && !Object.hasOwn(riskRank, risk)) {
-    throw new DefinitionInvalidError(`${where}.risk`, `'${String(risk)}' is none of ${Object.keys(riskRank).join(', ')}`)
+    throw new DefinitionInvalidError(`${where}.risk`, `'${risk}' is none of ${Object.keys(riskRank).join(', ')}`)
   }
   for (const [field, list] of Object.entries({ tools, actions })) {
-    const isList = list === undefined || list === '*' || (Array.isArray(list) && list.every((item) => typeof item === 'string'))
-    if (!isList) throw new DefinitionInvalidError(`${where}.${field}`, `${show(list)} is neither a list of names nor '*'`)
+    const isList =
+      list === undefined || list === '*' || (Array.isArray(list) && list.every((item) => typeof item === 'string'))
+    if (!isList)
+      throw new DefinitionInvalidError(`${where}.${field}`, `${show(list)} is neither a list of names nor '*'`)
   }
 }
 

@@ -21,7 +21,9 @@ export class EscalationLimitError extends EchelonError {
   readonly code = 'ESCALATION_LIMIT'
   override readonly retryable = true
   constructor(from: string, action: string, limit: number) {
-    super(`Escalation '${action}' of ${from}: ${limit} decisions wait already; decide some, or give them shorter deadlines`)
+    super(
+      `Escalation '${action}' of ${from}: ${limit} decisions wait already; decide some, or give them shorter deadlines`,
+    )
   }
 }
 
@@ -82,15 +84,26 @@ export class Escalations {
     if (choice === defaultChoice) return { choice, by: from.path, reason: 'the default needs no authority' }
     const own = enclosingTier(from)
     if (choice !== undefined && this.#hold(own, request) !== undefined) {
-      return { choice, by: from.path, reason: own === undefined ? 'it needs no authority' : `within the authority of ${own.path}` }
+      return {
+        choice,
+        by: from.path,
+        reason: own === undefined ? 'it needs no authority' : `within the authority of ${own.path}`,
+      }
     }
     if (this.#closing) return { choice: defaultChoice, by: 'default', reason: 'the runtime shuts down' }
     if (from.aborted) return { choice: defaultChoice, by: 'default', reason: `${from.path} is stopping` }
     if (this.#pending.size >= this.#limit) throw new EscalationLimitError(from.path, request.action, this.#limit)
     this.#made += 1
-    const escalation = new Escalation(`decision-${this.#made}`, this.#kernel, from, request, this.#lacks(own, request), () => {
-      this.#pending.delete(escalation)
-    })
+    const escalation = new Escalation(
+      `decision-${this.#made}`,
+      this.#kernel,
+      from,
+      request,
+      this.#lacks(own, request),
+      () => {
+        this.#pending.delete(escalation)
+      },
+    )
     this.#pending.add(escalation)
     void escalation.climb((tier) => this.#hold(tier, request))
     return escalation.outcome
@@ -99,7 +112,10 @@ export class Escalations {
   #lacks(tier: Cell | undefined, request: Request): readonly Lack[] {
     if (tier === undefined) return lacks(noAuthority, request)
     const authority = authorityOf(tier)
-    return lacks({ ...authority, spendUsd: Math.min(authority.spendUsd, this.#ledger.leftUsd(pursesOf(tier))) }, request)
+    return lacks(
+      { ...authority, spendUsd: Math.min(authority.spendUsd, this.#ledger.leftUsd(pursesOf(tier))) },
+      request,
+    )
   }
 
   /** Takes the money of a decision out of the purse of `tier` and those above; undefined when its authority does not cover it. */
@@ -132,7 +148,14 @@ class Escalation implements PendingEscalation {
   /** Puts back the money that is held for the tier that is asked now. */
   #release: (() => void) | undefined
 
-  constructor(id: string, kernel: EscalationKernel, asker: Cell, request: Request, missing: readonly Lack[], onEnd: () => void) {
+  constructor(
+    id: string,
+    kernel: EscalationKernel,
+    asker: Cell,
+    request: Request,
+    missing: readonly Lack[],
+    onEnd: () => void,
+  ) {
     this.id = id
     this.request = request
     this.lacks = missing
@@ -208,7 +231,12 @@ class Escalation implements PendingEscalation {
   #settleBy({ path }: Cell, verdict: NonNullable<Verdict>): void {
     const { options, action } = this.request
     const { choice, reason } = typeof verdict === 'string' ? { choice: verdict, reason: `${path} decided` } : verdict
-    if (!options.includes(choice)) throw new EscalationInvalidError(this.from, action, `${path} chose '${choice}', which is none of ${options.join(', ')}`)
+    if (!options.includes(choice))
+      throw new EscalationInvalidError(
+        this.from,
+        action,
+        `${path} chose '${choice}', which is none of ${options.join(', ')}`,
+      )
     this.#settle({ choice, by: path, reason })
   }
 
@@ -217,9 +245,24 @@ class Escalation implements PendingEscalation {
     if (!eventChannels.escalated.hasSubscribers) return
     const { id, from, request, lacks, deadlineMs, resolve } = this
     const { action, spendUsd, risk, tool, detail, options, defaultChoice } = request
-    const needs: DecisionNeeds = { action, ...(spendUsd !== undefined && { spendUsd }), ...(risk && { risk }), ...(tool !== undefined && { tool }) }
+    const needs: DecisionNeeds = {
+      action,
+      ...(spendUsd !== undefined && { spendUsd }),
+      ...(risk && { risk }),
+      ...(tool !== undefined && { tool }),
+    }
     const reason = { kind: 'decision', id, action, detail, needs, lacks } as const
-    eventChannels.escalated.publish({ type: 'escalated', ...this.#asker.origin, from, to, reason, options, defaultChoice, deadlineMs, resolve })
+    eventChannels.escalated.publish({
+      type: 'escalated',
+      ...this.#asker.origin,
+      from,
+      to,
+      reason,
+      options,
+      defaultChoice,
+      deadlineMs,
+      resolve,
+    })
   }
 
   readonly #askerStops = (): void => {
@@ -251,7 +294,10 @@ class Escalation implements PendingEscalation {
 }
 
 /** @throws {EscalationInvalidError} `ESCALATION_INVALID` */
-function checkRequest(from: string, { action, options, defaultChoice, choice, deadlineMs, spendUsd, risk }: Request): void {
+function checkRequest(
+  from: string,
+  { action, options, defaultChoice, choice, deadlineMs, spendUsd, risk }: Request,
+): void {
   const refuse = (problem: string): never => {
     throw new EscalationInvalidError(from, action, problem)
   }

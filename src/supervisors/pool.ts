@@ -27,13 +27,20 @@ export type PoolDefinition<D extends { readonly protocol: Protocol }> = Supervis
  */
 export function pool<D extends AnyDefinition>(name: string, definition: D, options: PoolOptions<D>): PoolDefinition<D> {
   const { size, intensity = { restarts: size, withinMs: 5000 }, ...terms } = options
-  if (!Number.isSafeInteger(size) || size < 1) throw new DefinitionInvalidError(`${name}.size`, `${size} is not a positive integer`)
-  const children = Array.from({ length: size }, (_, index) => child(definition, { ...(terms as ChildOptions<D>), id: `${name}-${index + 1}` }))
-  return forwardingSupervisor(name, { children, intensity }, {
-    // What `forwardable` leaves of the definition's own protocol.
-    protocol: forwardable(definition.protocol) as Forwardable<D['protocol']>,
-    pick: (records) => leastLoaded(records, definition),
-  })
+  if (!Number.isSafeInteger(size) || size < 1)
+    throw new DefinitionInvalidError(`${name}.size`, `${size} is not a positive integer`)
+  const children = Array.from({ length: size }, (_, index) =>
+    child(definition, { ...(terms as ChildOptions<D>), id: `${name}-${index + 1}` }),
+  )
+  return forwardingSupervisor(
+    name,
+    { children, intensity },
+    {
+      // What `forwardable` leaves of the definition's own protocol.
+      protocol: forwardable(definition.protocol) as Forwardable<D['protocol']>,
+      pick: (records) => leastLoaded(records, definition),
+    },
+  )
 }
 
 /** Where the next round begins, for each running pool: by its child list. */
@@ -42,7 +49,8 @@ const turns = new WeakMap<object, number>()
 /** The running worker with the fewest messages; of several, the first from where the last round ended. */
 function leastLoaded(children: ReadonlyMap<string, ChildRecord>, definition: AnyDefinition): Cell | 'wait' | undefined {
   const turn = turns.get(children) ?? 0
-  let best: { readonly cell: Cell; readonly load: number; readonly distance: number; readonly index: number } | undefined
+  let best:
+    { readonly cell: Cell; readonly load: number; readonly distance: number; readonly index: number } | undefined
   let comesBack = false
   let index = -1
   for (const { spec, state, cell } of children.values()) {
@@ -55,7 +63,8 @@ function leastLoaded(children: ReadonlyMap<string, ChildRecord>, definition: Any
     }
     const { load } = cell
     const distance = index >= turn ? index - turn : index - turn + children.size
-    if (best === undefined || load < best.load || (load === best.load && distance < best.distance)) best = { cell, load, distance, index }
+    if (best === undefined || load < best.load || (load === best.load && distance < best.distance))
+      best = { cell, load, distance, index }
   }
   if (best === undefined) return comesBack ? 'wait' : undefined
   turns.set(children, best.index + 1)

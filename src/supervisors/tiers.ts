@@ -8,7 +8,13 @@ import type { ActorPath } from '../core/ids.ts'
 import type { EscalationRequest } from '../core/services.ts'
 import { checkAuthority, narrow, topAuthority, type Authority, type FullAuthority } from './authority.ts'
 import { declaredChildren, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
-import { forwardable, forwardingSupervisor, type Forwardable, type SupervisorDefinition, type SupervisorOptions } from './supervisor.ts'
+import {
+  forwardable,
+  forwardingSupervisor,
+  type Forwardable,
+  type SupervisorDefinition,
+  type SupervisorOptions,
+} from './supervisor.ts'
 
 /** Strategic sets goals and budgets, tactical coordinates, operational does. */
 export type TierKind = 'strategic' | 'tactical' | 'operational'
@@ -62,22 +68,32 @@ export type TierDefinition<P extends Protocol = {}> = SupervisorDefinition<P> & 
 type ProtocolIn<C> = DefinitionIn<C> extends { readonly protocol: infer P extends Protocol } ? Forwardable<P> : {}
 
 /** The top: sets goals and budgets. @throws as `tactical`. */
-export const strategic = <C extends ChildInput = never>(name: string, options: TierOptions<C>): TierDefinition<ProtocolIn<C>> =>
-  tier('strategic', name, options)
+export const strategic = <C extends ChildInput = never>(
+  name: string,
+  options: TierOptions<C>,
+): TierDefinition<ProtocolIn<C>> => tier('strategic', name, options)
 
 /**
  * The middle: splits work and coordinates it.
  * @throws {AuthorityWidenedError} `AUTHORITY_WIDENED` when a tier below claims more than this one has,
  * {DefinitionInvalidError} `DEFINITION_INVALID` when tiers are nested the wrong way, and whatever `supervisor` throws.
  */
-export const tactical = <C extends ChildInput = never>(name: string, options: TierOptions<C>): TierDefinition<ProtocolIn<C>> =>
-  tier('tactical', name, options)
+export const tactical = <C extends ChildInput = never>(
+  name: string,
+  options: TierOptions<C>,
+): TierDefinition<ProtocolIn<C>> => tier('tactical', name, options)
 
 /** The bottom: does the work. @throws as `tactical`. */
-export const operational = <C extends ChildInput = never>(name: string, options: TierOptions<C>): TierDefinition<ProtocolIn<C>> =>
-  tier('operational', name, options)
+export const operational = <C extends ChildInput = never>(
+  name: string,
+  options: TierOptions<C>,
+): TierDefinition<ProtocolIn<C>> => tier('operational', name, options)
 
-function tier<C extends ChildInput>(kind: TierKind, name: string, options: TierOptions<C>): TierDefinition<ProtocolIn<C>> {
+function tier<C extends ChildInput>(
+  kind: TierKind,
+  name: string,
+  options: TierOptions<C>,
+): TierDefinition<ProtocolIn<C>> {
   const { actor: given, authority, decide, children, ...terms } = options
   checkAuthority(`${name}.authority`, authority)
   const actor = given === undefined ? undefined : toChildSpec(given)
@@ -88,7 +104,11 @@ function tier<C extends ChildInput>(kind: TierKind, name: string, options: TierO
     { ...terms, children: actor === undefined ? children : [actor, ...children] },
     { protocol, pick: (records) => (actor === undefined ? undefined : records.get(actor.id)?.cell) },
   )
-  const made: TierDefinition<ProtocolIn<C>> = { ...definition, host: hostOf(definition.host), tier: { kind, authority, actor: actor?.id, decide } }
+  const made: TierDefinition<ProtocolIn<C>> = {
+    ...definition,
+    host: hostOf(definition.host),
+    tier: { kind, authority, actor: actor?.id, decide },
+  }
   declaredChildren.set(made, declaredChildren.get(definition) ?? [])
   checkBelow(name, made.tier, kind === 'strategic' ? topAuthority(authority) : authority, made)
   return made
@@ -117,7 +137,10 @@ function checkOrder(place: string, above: TierKind, below: TierKind): void {
   if (ranks[below] > ranks[above]) return
   const allowed = (Object.keys(ranks) as TierKind[]).filter((kind) => ranks[kind] > ranks[above])
   const hint = allowed.length === 0 ? 'plain supervisors, pools and actors' : `${allowed.join(' and ')} tiers`
-  throw new DefinitionInvalidError(place, `a ${below} tier cannot be inside ${above === 'operational' ? 'an' : 'a'} ${above} one, which may hold ${hint}`)
+  throw new DefinitionInvalidError(
+    place,
+    `a ${below} tier cannot be inside ${above === 'operational' ? 'an' : 'a'} ${above} one, which may hold ${hint}`,
+  )
 }
 
 /** As any supervisor's, but it does not start where its authority or its kind does not fit: tiers can be added at run time. */

@@ -1,7 +1,16 @@
 import { AuthorityWidenedError, errors, type Authority } from 'echelon'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkAuthority, covers, lacks, Ledger, narrow, noAuthority, topAuthority, type Purse } from '../../src/supervisors/authority.ts'
+import {
+  checkAuthority,
+  covers,
+  lacks,
+  Ledger,
+  narrow,
+  noAuthority,
+  topAuthority,
+  type Purse,
+} from '../../src/supervisors/authority.ts'
 
 const full = topAuthority({ spendUsd: 2, risk: 'low', tools: ['read-file'], actions: ['delete', 'buy'] })
 
@@ -13,7 +22,12 @@ describe('what an authority covers', () => {
     ['too much risk', full, { action: 'buy', risk: 'medium' }, ['risk']],
     ['another tool', full, { action: 'buy', tool: 'shell' }, ['tools']],
     ['another action', full, { action: 'publish' }, ['actions']],
-    ['everything at once', full, { action: 'x', spendUsd: 3, risk: 'high', tool: 'y' }, ['spendUsd', 'risk', 'tools', 'actions']],
+    [
+      'everything at once',
+      full,
+      { action: 'x', spendUsd: 3, risk: 'high', tool: 'y' },
+      ['spendUsd', 'risk', 'tools', 'actions'],
+    ],
     ['no authority, nothing needed', noAuthority, { action: 'anything' }, []],
     ['no authority, any money', noAuthority, { action: 'buy', spendUsd: 1e-9 }, ['spendUsd']],
     ['no authority, any risk', noAuthority, { action: 'buy', risk: 'low' }, ['risk']],
@@ -53,7 +67,10 @@ describe('narrowing', () => {
   const names = fc.oneof(fc.constant('*' as const), fc.subarray(['a', 'b', 'c']))
   const authority: fc.Arbitrary<Authority> = fc.record(
     {
-      spendUsd: fc.oneof(fc.constantFrom(0, 0.1, 0.3, 0.1 + 0.2, Infinity), fc.double({ min: 0, max: 100, noNaN: true })),
+      spendUsd: fc.oneof(
+        fc.constantFrom(0, 0.1, 0.3, 0.1 + 0.2, Infinity),
+        fc.double({ min: 0, max: 100, noNaN: true }),
+      ),
       risk: fc.constantFrom('none', 'low', 'medium', 'high'),
       tools: names,
       actions: names,
@@ -75,7 +92,11 @@ describe('narrowing', () => {
   }
 
   test('is idempotent', () => {
-    fc.assert(fc.property(authority, (a) => { expect(narrow(a, a)).toEqual(a) }))
+    fc.assert(
+      fc.property(authority, (a) => {
+        expect(narrow(a, a)).toEqual(a)
+      }),
+    )
   })
 
   test('is monotone: what the narrower authority covers, the wider one covers', () => {
@@ -84,7 +105,7 @@ describe('narrowing', () => {
         const parent = topAuthority(above)
         const child = result(() => narrow(parent, below))
         fc.pre(child !== 'widened')
-        if (covers(topAuthority(child as Authority), need)) expect(covers(parent, need)).toBe(true)
+        if (covers(topAuthority(child), need)) expect(covers(parent, need)).toBe(true)
       }),
     )
   })
@@ -112,7 +133,10 @@ describe('the ledger', () => {
 
   test('given a grant that some purse above cannot pay, then no purse pays', () => {
     const ledger = new Ledger()
-    const purses = [{ path: '/a/b', spendUsd: 5 }, { path: '/a', spendUsd: 1 }]
+    const purses = [
+      { path: '/a/b', spendUsd: 5 },
+      { path: '/a', spendUsd: 1 },
+    ]
     expect(ledger.hold(purses, 2)).toBeUndefined()
     expect(ledger.leftUsd(purses.slice(0, 1))).toBe(5)
   })
@@ -121,8 +145,14 @@ describe('the ledger', () => {
     // A tree of purses by path, and grants anywhere in it, some of which are put back.
     const budgets: Readonly<Record<string, number>> = { '/a': 3, '/a/b': 2, '/a/c': 2.5, '/a/b/d': 1, '/a/b/e': 2 }
     const pursesUp = (path: string): Purse[] =>
-      Object.entries(budgets).filter(([above]) => path === above || path.startsWith(`${above}/`)).map(([above, spendUsd]) => ({ path: above, spendUsd }))
-    const grant = fc.record({ path: fc.constantFrom(...Object.keys(budgets)), usd: fc.constantFrom(0, 0.1, 0.2, 0.7, 1, 1 / 3), putBack: fc.boolean() })
+      Object.entries(budgets)
+        .filter(([above]) => path === above || path.startsWith(`${above}/`))
+        .map(([above, spendUsd]) => ({ path: above, spendUsd }))
+    const grant = fc.record({
+      path: fc.constantFrom(...Object.keys(budgets)),
+      usd: fc.constantFrom(0, 0.1, 0.2, 0.7, 1, 1 / 3),
+      putBack: fc.boolean(),
+    })
     fc.assert(
       fc.property(fc.array(grant, { maxLength: 60 }), (grants) => {
         const ledger = new Ledger()
@@ -134,7 +164,9 @@ describe('the ledger', () => {
           else if (putBack) release()
           else granted.push({ path, usd })
           for (const [above, budget] of Object.entries(budgets)) {
-            const sum = granted.filter((one) => one.path === above || one.path.startsWith(`${above}/`)).reduce((total, one) => total + one.usd, 0)
+            const sum = granted
+              .filter((one) => one.path === above || one.path.startsWith(`${above}/`))
+              .reduce((total, one) => total + one.usd, 0)
             expect(sum).toBeLessThanOrEqual(budget + 1e-6)
           }
         }

@@ -1,4 +1,13 @@
-import { defineActor, message, operational, question, strategic, type EscalationOutcome, type RefOf, type RuntimeEventOf } from 'echelon'
+import {
+  defineActor,
+  message,
+  operational,
+  question,
+  strategic,
+  type EscalationOutcome,
+  type RefOf,
+  type RuntimeEventOf,
+} from 'echelon'
 import { createTestRuntime } from 'echelon/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -7,7 +16,8 @@ import { buy, threeTiers, w1, type Outcome, type World } from './three-tiers.ts'
 
 /** A tier that decides when the test says so. */
 function slowTier() {
-  const calls: { signal: AbortSignal; answer: (choice: string | undefined) => void; fail: (error: Error) => void }[] = []
+  const calls: { signal: AbortSignal; answer: (choice: string | undefined) => void; fail: (error: Error) => void }[] =
+    []
   const decide = ({ signal }: { signal: AbortSignal }): Promise<string | undefined> =>
     new Promise((answer, fail) => {
       calls.push({ signal, answer, fail })
@@ -65,7 +75,13 @@ describe('what if the tier answers', () => {
   })
 
   test.each([
-    ['throws', () => { throw new Error('no idea') }, 'no idea'],
+    [
+      'throws',
+      () => {
+        throw new Error('no idea')
+      },
+      'no idea',
+    ],
     ['rejects', () => Promise.reject(new Error('no idea')), 'no idea'],
     ['chooses what is no option', () => 'sell', "/top chose 'sell', which is none of buy, skip"],
     ['chooses what is no option, with a reason', () => Promise.resolve({ choice: 'sell', reason: '' }), "chose 'sell'"],
@@ -75,7 +91,9 @@ describe('what if the tier answers', () => {
     const outcome = world.ask(buy)
     await world.settle()
     expect(world.hops()).toEqual([`${w1} -> /top`, `${w1} -> person`])
-    expect(seen).toMatchObject([{ observer: 'decide of /top', error: { message: expect.stringContaining(text) as unknown } }])
+    expect(seen).toMatchObject([
+      { observer: 'decide of /top', error: { message: expect.stringContaining(text) as unknown } },
+    ])
     await world.advance(1000)
     expect(await outcome).toMatchObject({ by: 'default' })
     expect(await purseIsFull(world)).toBe(true)
@@ -100,7 +118,12 @@ describe('what if somebody resolves', () => {
     const outcome = world.ask(buy)
     await world.settle()
     const [event] = world.seen
-    expect([event?.resolve('sell'), event?.resolve('skip', 'first'), event?.resolve('buy', 'second'), event?.resolve('skip')]).toEqual([false, true, false, false])
+    expect([
+      event?.resolve('sell'),
+      event?.resolve('skip', 'first'),
+      event?.resolve('buy', 'second'),
+      event?.resolve('skip'),
+    ]).toEqual([false, true, false, false])
     await world.settle()
     expect(await outcome).toEqual({ choice: 'skip', by: 'person', reason: 'first' })
   })
@@ -185,7 +208,12 @@ describe('what if the one who asks', () => {
         },
       },
     })
-    await using world = await createTestRuntime({ root: strategic('top', { authority: {}, children: [operational('squad', { actor: careless, authority: {}, children: [] })] }) })
+    await using world = await createTestRuntime({
+      root: strategic('top', {
+        authority: {},
+        children: [operational('squad', { actor: careless, authority: {}, children: [] })],
+      }),
+    })
     world.runtime.ref('/top/squad')?.tell({ type: 'go' } as never)
     await world.settle()
     expect(world.runtime.escalations).toEqual([])
@@ -215,7 +243,10 @@ describe('what if a tier', () => {
 
   test('has its actor killed while that decides: it counts as undecided, and a person is asked', async () => {
     const ask = ({ actor }: { actor: unknown }): Promise<string> =>
-      (actor as { ask: (question: object, options: object) => Promise<string> }).ask({ type: 'asker.escalate', request: { ...buy, choice: undefined } }, { timeoutMs: 1e6 })
+      (actor as { ask: (question: object, options: object) => Promise<string> }).ask(
+        { type: 'asker.escalate', request: { ...buy, choice: undefined } },
+        { timeoutMs: 1e6 },
+      )
     await using world = await threeTiers({ authority: { spendUsd: 5 }, decide: ask }, {}, poor)
     const seen = reports(world)
     const outcome = world.ask(buy)
@@ -267,7 +298,10 @@ describe('what if the runtime shuts down', () => {
     await world.settle()
     const closing = world.runtime.shutdown({ deadlineMs: 5000 })
     await world.settle()
-    expect(await Promise.all(outcomes)).toMatchObject([{ by: 'default', reason: 'the runtime shuts down' }, { by: 'default' }])
+    expect(await Promise.all(outcomes)).toMatchObject([
+      { by: 'default', reason: 'the runtime shuts down' },
+      { by: 'default' },
+    ])
     await world.advance(10)
     expect((await closing).phases.map(({ timedOut }) => timedOut)).not.toContain(true)
     expect(world.seen.map(({ resolve }) => resolve('buy'))).toEqual([false, false])
@@ -275,13 +309,27 @@ describe('what if the runtime shuts down', () => {
 })
 
 test('whatever comes first, there is one outcome, one resolve that counts, and no money lost', async () => {
-  const step = fc.constantFrom('answer buy', 'answer skip', 'answer undefined', 'fail', 'resolve buy', 'resolve skip', 'resolve sell', 'half the time', 'stop', 'kill')
+  const step = fc.constantFrom(
+    'answer buy',
+    'answer skip',
+    'answer undefined',
+    'fail',
+    'resolve buy',
+    'resolve skip',
+    'resolve sell',
+    'half the time',
+    'stop',
+    'kill',
+  )
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 8 }), async (steps) => {
       const { calls, level } = slowTier()
       await using world = await threeTiers(level, {}, poor)
       const outcomes: Outcome[] = []
-      world.ask(buy).then((outcome) => outcomes.push(outcome), () => undefined)
+      world.ask(buy).then(
+        (outcome) => outcomes.push(outcome),
+        () => undefined,
+      )
       await world.settle()
       const resolved: string[] = []
       const act: Record<typeof step extends fc.Arbitrary<infer T extends string> ? T : never, () => unknown> = {
@@ -302,7 +350,8 @@ test('whatever comes first, there is one outcome, one resolve that counts, and n
       expect(resolved.length).toBeLessThanOrEqual(1)
       expect(outcomes.length).toBeLessThanOrEqual(1)
       const [outcome] = outcomes
-      if (resolved.length === 1 && outcome !== undefined) expect(outcome).toMatchObject({ by: 'person', choice: resolved[0] })
+      if (resolved.length === 1 && outcome !== undefined)
+        expect(outcome).toMatchObject({ by: 'person', choice: resolved[0] })
       if (!steps.includes('kill')) expect(outcome).toBeDefined()
       expect(world.runtime.escalations).toEqual([])
       // One that is killed right after it was granted its wish has used up the money.

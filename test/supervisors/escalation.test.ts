@@ -1,4 +1,5 @@
-import { EchelonError, type RuntimeEventOf } from 'echelon'
+import type { EchelonError } from 'echelon'
+import type { RuntimeEventOf } from 'echelon'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { asker, buy, threeTiers, w1, type Outcome, type Request } from './three-tiers.ts'
@@ -24,7 +25,10 @@ describe('who decides', () => {
   test('given a decision that needs nothing, then an actor in no tier decides alone too', async () => {
     await using world = await threeTiers()
     world.runtime.spawn(asker, { name: 'loner' })
-    const alone = world.ask({ action: 'rest', options: ['buy', 'skip'], defaultChoice: 'skip', choice: 'buy', deadlineMs: 1 }, '/user/loner')
+    const alone = world.ask(
+      { action: 'rest', options: ['buy', 'skip'], defaultChoice: 'skip', choice: 'buy', deadlineMs: 1 },
+      '/user/loner',
+    )
     const beyond = world.ask(buy, '/user/loner')
     await world.settle()
     expect(await alone).toMatchObject({ choice: 'buy', by: '/user/loner' })
@@ -37,7 +41,13 @@ describe('who decides', () => {
   test('given too little authority, then the first tier above that has enough and can decide does', async () => {
     const asked: unknown[] = []
     await using world = await threeTiers(
-      { authority: { spendUsd: 10 }, decide: ({ signal, ...matter }) => (asked.push(matter, signal.aborted), { choice: 'buy', reason: 'we need it' }) },
+      {
+        authority: { spendUsd: 10 },
+        decide: ({ signal, ...matter }) => (
+          asked.push(matter, signal.aborted),
+          { choice: 'buy', reason: 'we need it' }
+        ),
+      },
       { authority: { spendUsd: 1 }, decide: () => expect.unreachable('it may not decide') },
       { decide: () => expect.unreachable('it may not decide') },
     )
@@ -54,7 +64,15 @@ describe('who decides', () => {
       { decide: () => undefined },
       { authority: { risk: 'low' } },
     )
-    const request: Request = { action: 'delete', risk: 'medium', tool: undefined, options: ['yes', 'no'], defaultChoice: 'no', deadlineMs: 10, detail: { file: 'a' } } as never
+    const request: Request = {
+      action: 'delete',
+      risk: 'medium',
+      tool: undefined,
+      options: ['yes', 'no'],
+      defaultChoice: 'no',
+      deadlineMs: 10,
+      detail: { file: 'a' },
+    } as never
     const outcome = world.ask(request)
     await world.settle()
     expect(world.hops()).toEqual([`${w1} -> /top/middle`, `${w1} -> /top`, `${w1} -> person`])
@@ -89,7 +107,10 @@ describe('who decides', () => {
   })
 
   test('given the actor of a tier as the one who asks, then its own tier is not asked', async () => {
-    await using world = await threeTiers({ authority: { spendUsd: 10 }, decide: yes }, { decide: () => expect.unreachable('it would ask itself') })
+    await using world = await threeTiers(
+      { authority: { spendUsd: 10 }, decide: yes },
+      { decide: () => expect.unreachable('it would ask itself') },
+    )
     const { choice, ...open } = buy
     const outcome = world.ask(open, '/top/middle/asker')
     await world.settle()
@@ -97,15 +118,22 @@ describe('who decides', () => {
   })
 
   test('given a decide that asks the tier’s own actor, then that actor decides', async () => {
-    await using world = await threeTiers({
-      authority: { spendUsd: 10 },
-      // The actor of every tier here is an `asker`, which escalates further: to a person.
-      decide: async ({ request, actor }) => {
-        const { choice, ...open } = request
-        const answer = await (actor as { ask: (question: object) => Promise<{ choice: string }> }).ask({ type: 'asker.escalate', request: open })
-        return answer.choice === choice ? choice : undefined
+    await using world = await threeTiers(
+      {
+        authority: { spendUsd: 10 },
+        // The actor of every tier here is an `asker`, which escalates further: to a person.
+        decide: async ({ request, actor }) => {
+          const { choice, ...open } = request
+          const answer = await (actor as { ask: (question: object) => Promise<{ choice: string }> }).ask({
+            type: 'asker.escalate',
+            request: open,
+          })
+          return answer.choice === choice ? choice : undefined
+        },
       },
-    }, {}, { authority: { spendUsd: 0 } })
+      {},
+      { authority: { spendUsd: 0 } },
+    )
     const outcome = world.ask(buy)
     await world.settle()
     expect(world.hops()).toEqual([`${w1} -> /top`, '/top/asker -> person'])
@@ -118,7 +146,13 @@ describe('who decides', () => {
 describe('money', () => {
   test('given a purse, then what was granted is gone, for the tier and for those above it', async () => {
     await using world = await threeTiers({ authority: { spendUsd: 12 } }, { authority: { spendUsd: 10 } })
-    const outcomes = [world.ask(buy), world.ask(buy), world.ask(buy), world.ask({ ...buy, spendUsd: 2 }, '/top/asker'), world.ask({ ...buy, spendUsd: 0.01 }, '/top/asker')]
+    const outcomes = [
+      world.ask(buy),
+      world.ask(buy),
+      world.ask(buy),
+      world.ask({ ...buy, spendUsd: 2 }, '/top/asker'),
+      world.ask({ ...buy, spendUsd: 0.01 }, '/top/asker'),
+    ]
     await world.advance(1000)
     expect((await Promise.all(outcomes)).map(({ by }) => by)).toEqual([w1, w1, 'default', '/top/asker', 'default'])
     expect(world.seen[0]?.reason).toMatchObject({ lacks: [{ field: 'spendUsd', needs: 5, has: 0 }] })
@@ -156,7 +190,11 @@ describe('money', () => {
   })
 
   test('given a tier that does not decide, then the next one has that money too', async () => {
-    await using world = await threeTiers({ authority: { spendUsd: 5 }, decide: yes }, { decide: () => Promise.resolve(undefined) }, { authority: { spendUsd: 0 } })
+    await using world = await threeTiers(
+      { authority: { spendUsd: 5 }, decide: yes },
+      { decide: () => Promise.resolve(undefined) },
+      { authority: { spendUsd: 0 } },
+    )
     const outcome = world.ask(buy)
     await world.settle()
     expect(world.hops()).toEqual([`${w1} -> /top/middle`, `${w1} -> /top`])
@@ -175,11 +213,20 @@ describe('money', () => {
 
   test('whatever is asked for by whom, the grants of tiers never exceed any budget above them', async () => {
     const paths = ['/top/asker', '/top/middle/asker', w1, '/top/middle/bottom/w2']
-    const one = fc.record({ path: fc.constantFrom(...paths), spendUsd: fc.constantFrom(0.5, 1, 2, 4), alone: fc.boolean(), wait: fc.boolean() })
+    const one = fc.record({
+      path: fc.constantFrom(...paths),
+      spendUsd: fc.constantFrom(0.5, 1, 2, 4),
+      alone: fc.boolean(),
+      wait: fc.boolean(),
+    })
     await fc.assert(
       fc.asyncProperty(fc.array(one, { minLength: 5, maxLength: 25 }), async (requests) => {
         const decide = ({ request }: { request: Request }) => Promise.resolve(request.options[0])
-        await using world = await threeTiers({ authority: { spendUsd: 10 }, decide }, { authority: { spendUsd: 6 }, decide }, { authority: { spendUsd: 3 }, decide })
+        await using world = await threeTiers(
+          { authority: { spendUsd: 10 }, decide },
+          { authority: { spendUsd: 6 }, decide },
+          { authority: { spendUsd: 3 }, decide },
+        )
         const { choice = 'buy', ...open } = buy
         const outcomes: Promise<Outcome & { readonly spendUsd: number }>[] = []
         for (const { path, spendUsd, alone, wait } of requests) {
@@ -190,7 +237,9 @@ describe('money', () => {
         await world.advance(1000)
         const granted = (await Promise.all(outcomes)).filter((outcome) => outcome.choice === 'buy')
         const within = (tier: string): number =>
-          granted.filter(({ by }) => by.startsWith(`${tier}/`) || by === tier).reduce((sum, { spendUsd }) => sum + spendUsd, 0)
+          granted
+            .filter(({ by }) => by.startsWith(`${tier}/`) || by === tier)
+            .reduce((sum, { spendUsd }) => sum + spendUsd, 0)
         expect(within('/top')).toBeLessThanOrEqual(10)
         expect(within('/top/middle')).toBeLessThanOrEqual(6)
         expect(within('/top/middle/bottom')).toBeLessThanOrEqual(3)
@@ -207,7 +256,13 @@ describe('what waits', () => {
     const outcome = world.ask(buy)
     await world.settle()
     const [pending] = world.runtime.escalations
-    expect(pending).toMatchObject({ id: 'decision-1', from: w1, to: 'person', request: buy, deadlineMs: world.clock.wallNow() + 1000 })
+    expect(pending).toMatchObject({
+      id: 'decision-1',
+      from: w1,
+      to: 'person',
+      request: buy,
+      deadlineMs: world.clock.wallNow() + 1000,
+    })
     expect(pending?.lacks).toEqual([{ field: 'spendUsd', needs: 5, has: 0 }])
     expect(pending?.resolve('buy')).toBe(true)
     await world.settle()
@@ -220,7 +275,10 @@ describe('what waits', () => {
     await using world = await threeTiers()
     const outcomes = Array.from({ length: 1000 }, () => world.ask(buy))
     await world.settle()
-    const refused = expect(world.ask(buy)).rejects.toMatchObject({ code: 'ESCALATION_LIMIT', retryable: true } satisfies Partial<EchelonError>)
+    const refused = expect(world.ask(buy)).rejects.toMatchObject({
+      code: 'ESCALATION_LIMIT',
+      retryable: true,
+    } satisfies Partial<EchelonError>)
     await world.settle()
     await refused
     expect(world.runtime.escalations).toHaveLength(1000)
@@ -263,7 +321,11 @@ test.each([
 })
 
 test('given a listener that decides while it is told, then nobody further up is told', async () => {
-  await using world = await threeTiers({ authority: { spendUsd: 9 }, decide: () => expect.unreachable('it is decided') }, {}, { authority: { spendUsd: 0 } })
+  await using world = await threeTiers(
+    { authority: { spendUsd: 9 }, decide: () => expect.unreachable('it is decided') },
+    {},
+    { authority: { spendUsd: 0 } },
+  )
   world.runtime.on('escalated', ({ resolve }: RuntimeEventOf<'escalated'>) => resolve('buy', 'by rule'))
   const outcome = world.ask(buy)
   await world.settle()

@@ -1,4 +1,17 @@
-import { child, countChildren, defineActor, errors, message, pool, question, startChild, terminateChild, whichChildren, type PoolOptions, type Ref } from 'echelon'
+import {
+  child,
+  countChildren,
+  defineActor,
+  errors,
+  message,
+  pool,
+  question,
+  startChild,
+  terminateChild,
+  whichChildren,
+  type PoolOptions,
+  type Ref,
+} from 'echelon'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -32,7 +45,9 @@ const worker = defineActor({
 type PoolRef = Ref<typeof workers extends (...args: never) => { readonly protocol: infer P } ? P : never>
 const workers = (options: PoolOptions<typeof worker>) => pool('workers', worker, options)
 
-async function start(options: PoolOptions<typeof worker>): Promise<TestRuntime & { readonly ref: PoolRef; readonly work: (forMs: number) => Promise<string> }> {
+async function start(
+  options: PoolOptions<typeof worker>,
+): Promise<TestRuntime & { readonly ref: PoolRef; readonly work: (forMs: number) => Promise<string> }> {
   const definition = workers(options)
   const world = await createTestRuntime({ root: definition })
   const ref = world.runtime.lookup(definition)
@@ -45,7 +60,9 @@ describe('a pool', () => {
     const list = whichChildren(world.ref)
     const counts = countChildren(world.ref)
     await world.settle()
-    expect((await list).map(({ id, ref }) => [id, ref?.path])).toEqual([1, 2, 3].map((n) => [`workers-${n}`, `/workers/workers-${n}`]))
+    expect((await list).map(({ id, ref }) => [id, ref?.path])).toEqual(
+      [1, 2, 3].map((n) => [`workers-${n}`, `/workers/workers-${n}`]),
+    )
     expect(await counts).toEqual({ specs: 3, active: 3, supervisors: 0, workers: 3 })
   })
 
@@ -73,7 +90,10 @@ describe('a pool', () => {
   })
 
   test('always picks a worker that has as little to do as any', async () => {
-    const step = fc.oneof(fc.record({ forMs: fc.integer({ min: 1, max: 50 }) }), fc.record({ passMs: fc.integer({ min: 1, max: 30 }) }))
+    const step = fc.oneof(
+      fc.record({ forMs: fc.integer({ min: 1, max: 50 }) }),
+      fc.record({ passMs: fc.integer({ min: 1, max: 30 }) }),
+    )
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.array(step, { maxLength: 40 }), async (size, steps) => {
         await using world = await start({ size })
@@ -95,7 +115,10 @@ describe('a pool', () => {
 
         for (const { by = '', sentAt } of sent) {
           const open = sent.filter((other) => other.sentAt < sentAt && (other.answeredAt ?? Infinity) >= sentAt)
-          const loads = Array.from({ length: size }, (_, n) => open.filter((other) => other.by === `workers-${n + 1}`).length)
+          const loads = Array.from(
+            { length: size },
+            (_, n) => open.filter((other) => other.by === `workers-${n + 1}`).length,
+          )
           expect(loads[Number(by.split('-')[1]) - 1]).toBe(Math.min(...loads))
         }
       }),
@@ -183,7 +206,9 @@ describe('what if workers', () => {
     await refused
     expect(world.runtime.deadLetters.byReason.get('mailbox-full')).toBe(2)
     await world.advance(1000)
-    expect(world.runtime.ref('/workers/workers-1')?.snapshot).toMatchObject({ context: { notes: Array.from({ length: 1024 }, (_, id) => id) } })
+    expect(world.runtime.ref('/workers/workers-1')?.snapshot).toMatchObject({
+      context: { notes: Array.from({ length: 1024 }, (_, id) => id) },
+    })
   })
 
   test('have all ended for good: messages are refused at once', async () => {
@@ -195,7 +220,10 @@ describe('what if workers', () => {
     world.ref.tell({ type: 'worker.note', id: 1 })
     await world.settle()
     await refused
-    expect(world.runtime.deadLetters.recent()).toMatchObject([{ to: '/workers', reason: 'stopped' }, { to: '/workers', reason: 'stopped' }])
+    expect(world.runtime.deadLetters.recent()).toMatchObject([
+      { to: '/workers', reason: 'stopped' },
+      { to: '/workers', reason: 'stopped' },
+    ])
   })
 
   test('are killed while a message is on its way: it waits for what becomes of them, and is refused when they stay down', async () => {
@@ -205,7 +233,9 @@ describe('what if workers', () => {
       const outcome = answer.catch((error: unknown) => error)
       world.runtime.ref('/workers/workers-1')?.kill()
       await world.settle()
-      expect(await outcome).toEqual(restart === 'permanent' ? 'workers-1' : expect.objectContaining({ code: 'TARGET_DOWN' }))
+      expect(await outcome).toEqual(
+        restart === 'permanent' ? 'workers-1' : expect.objectContaining({ code: 'TARGET_DOWN' }),
+      )
     }
   })
 
@@ -238,7 +268,9 @@ describe('what if workers', () => {
       world.ref.tell({ type: 'worker.crash' })
       for (let id = 1; id <= 4; id += 1) world.ref.tell({ type: 'worker.note', id })
       await world.settle()
-      const notes = [1, 2].flatMap((n) => (world.runtime.ref(`/workers/workers-${n}`)?.snapshot as { context: { notes: number[] } }).context.notes)
+      const notes = [1, 2].flatMap(
+        (n) => (world.runtime.ref(`/workers/workers-${n}`)?.snapshot as { context: { notes: number[] } }).context.notes,
+      )
       expect(notes.toSorted()).toEqual(keepMailbox ? [1, 2, 3, 4] : [])
       expect(world.runtime.deadLetters.byReason.get('stopped') ?? 0).toBe(keepMailbox ? 0 : 4)
     }

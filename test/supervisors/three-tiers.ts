@@ -46,7 +46,12 @@ export interface World extends TestRuntime {
 
 /** `/top`, `/top/middle`, `/top/middle/bottom`: each with an `asker` as its actor, the lowest with two workers, `w1` and `w2`. */
 export async function threeTiers(top: Level = {}, middle: Level = {}, bottom: Level = {}): Promise<World> {
-  const terms = ({ authority = {}, decide }: Level) => ({ actor: asker, authority, intensity: { restarts: 100, withinMs: 1 }, ...(decide && { decide }) })
+  const terms = ({ authority = {}, decide }: Level) => ({
+    actor: asker,
+    authority,
+    intensity: { restarts: 100, withinMs: 1 },
+    ...(decide && { decide }),
+  })
   const workers = [child(asker, { id: 'w1', shutdown: 1000 }), child(asker, { id: 'w2', shutdown: 1000 })]
   const squad = operational('bottom', { ...terms(bottom), children: workers })
   const branch = tactical('middle', { ...terms(middle), children: [squad] })
@@ -66,4 +71,11 @@ export async function threeTiers(top: Level = {}, middle: Level = {}, bottom: Le
 }
 
 export const w1 = '/top/middle/bottom/w1'
-export const buy: Request = { action: 'buy', spendUsd: 5, options: ['buy', 'skip'], defaultChoice: 'skip', choice: 'buy', deadlineMs: 1000 }
+export const buy: Request = {
+  action: 'buy',
+  spendUsd: 5,
+  options: ['buy', 'skip'],
+  defaultChoice: 'skip',
+  choice: 'buy',
+  deadlineMs: 1000,
+}

@@ -1,9 +1,9 @@
+import type { EchelonError } from 'echelon'
 import {
   AuthorityWidenedError,
   child,
   defineActor,
   dynamicSupervisor,
-  EchelonError,
   errors,
   exits,
   message,
@@ -61,7 +61,10 @@ describe('a tier', () => {
     await world.settle()
 
     expect(await answer).toBe('/review/director')
-    expect((await list).map(({ id, ref: childRef }) => [id, childRef?.incarnation])).toEqual([['director', 2], ['worker', 1]])
+    expect((await list).map(({ id, ref: childRef }) => [id, childRef?.incarnation])).toEqual([
+      ['director', 2],
+      ['worker', 1],
+    ])
   })
 
   test('given a child spec as its actor, then it is run on those terms', async () => {
@@ -79,7 +82,12 @@ describe('a tier', () => {
     ref.tell({ type: 'director.crash' })
     await world.settle()
     await refused
-    expect(world.runtime.deadLetters.byReason).toEqual(new Map([['crashed', 1], ['stopped', 2]]))
+    expect(world.runtime.deadLetters.byReason).toEqual(
+      new Map([
+        ['crashed', 1],
+        ['stopped', 2],
+      ]),
+    )
   })
 
   test('given no actor, then it takes administrative questions only', async () => {
@@ -117,7 +125,12 @@ describe('the order of tiers', () => {
     ['operational', 'operational', false],
   ] as const)('%s around %s: %s', (above: Kind, below: Kind, allowed) => {
     const inner = make[below]('inner', { authority: {}, children: [] })
-    const around: AnyDefinition[] = [inner, supervisor('plain', { children: [inner] }), dynamicSupervisor('many', { child: inner }), pool('few', inner, { size: 1 })]
+    const around: AnyDefinition[] = [
+      inner,
+      supervisor('plain', { children: [inner] }),
+      dynamicSupervisor('many', { child: inner }),
+      pool('few', inner, { size: 1 }),
+    ]
     for (const between of around) {
       const define = (): unknown => make[above]('outer', { authority: {}, children: [worker, between] })
       if (allowed) expect(define).not.toThrow()
@@ -130,14 +143,19 @@ describe('the order of tiers', () => {
     expect(() => operational('outer', { authority: {}, children: [inner] })).toThrow(
       'outer/inner: a tactical tier cannot be inside an operational one, which may hold plain supervisors, pools and actors',
     )
-    expect(() => tactical('outer', { authority: {}, children: [child(inner, { id: 'other' })] })).toThrow('outer/other: a tactical tier cannot be inside a tactical one, which may hold operational tiers')
+    expect(() => tactical('outer', { authority: {}, children: [child(inner, { id: 'other' })] })).toThrow(
+      'outer/other: a tactical tier cannot be inside a tactical one, which may hold operational tiers',
+    )
   })
 
   test('given a tier that is added at run time where it does not fit, then it does not start', async () => {
     const holder = strategic('holder', { authority: {}, children: [] })
     await using world = await createTestRuntime({ root: holder })
     const added = startChild(world.runtime.lookup(holder), strategic('second', { authority: {}, children: [] }))
-    const refused = expect(added).rejects.toMatchObject({ code: 'CHILD_START_FAILED', message: expect.stringContaining('/holder/second: a strategic tier') as unknown })
+    const refused = expect(added).rejects.toMatchObject({
+      code: 'CHILD_START_FAILED',
+      message: expect.stringContaining('/holder/second: a strategic tier') as unknown,
+    })
     await world.settle()
     await refused
   })
@@ -153,7 +171,8 @@ describe('the authority of tiers', () => {
     ['a tool where the top has none', {}, { tools: ['shell'] }, 'tools'],
     ['an action that is not among those above', { actions: ['read'] }, { actions: ['write'] }, 'actions'],
   ] as const)('given %s than the tier above, then the tree cannot be defined', (_, above, claimed, field) => {
-    const define = (): unknown => strategic('outer', { authority: above, children: [supervisor('plain', { children: [below(claimed)] })] })
+    const define = (): unknown =>
+      strategic('outer', { authority: above, children: [supervisor('plain', { children: [below(claimed)] })] })
     const refused = catchError(define)
     expect(refused).toBeInstanceOf(AuthorityWidenedError)
     expect(refused).toMatchObject({ code: 'AUTHORITY_WIDENED', tier: 'outer/plain/inner', field })
@@ -162,7 +181,9 @@ describe('the authority of tiers', () => {
   test('given a tier between that leaves a field out, then the one below is measured against the one above', () => {
     const middle = tactical('middle', { authority: { risk: 'low' }, children: [below({ spendUsd: 5 })] })
     expect(() => strategic('outer', { authority: { spendUsd: 5, risk: 'low' }, children: [middle] })).not.toThrow()
-    expect(() => strategic('outer', { authority: { spendUsd: 4, risk: 'low' }, children: [middle] })).toThrow('Authority of outer/middle/inner: spendUsd 5 is wider than the 4')
+    expect(() => strategic('outer', { authority: { spendUsd: 4, risk: 'low' }, children: [middle] })).toThrow(
+      'Authority of outer/middle/inner: spendUsd 5 is wider than the 4',
+    )
   })
 
   test('given a wider tier that is added at run time, then it does not start', async () => {
@@ -178,11 +199,16 @@ describe('the authority of tiers', () => {
 
   test('given a tree whose top has less than it seemed, then the runtime does not start', async () => {
     const top = tactical('top', { authority: {}, children: [below({ spendUsd: 2 })] })
-    await expect(createTestRuntime({ root: top })).rejects.toMatchObject({ code: 'START_FAILED', message: expect.stringContaining('/top/inner') as unknown })
+    await expect(createTestRuntime({ root: top })).rejects.toMatchObject({
+      code: 'START_FAILED',
+      message: expect.stringContaining('/top/inner') as unknown,
+    })
   })
 
   test('given an authority that is none, then the tier cannot be defined', () => {
-    expect(() => strategic('outer', { authority: { spendUsd: -1 }, children: [] })).toThrow('outer.authority.spendUsd: -1 is not 0 or more')
+    expect(() => strategic('outer', { authority: { spendUsd: -1 }, children: [] })).toThrow(
+      'outer.authority.spendUsd: -1 is not 0 or more',
+    )
   })
 })
 
@@ -210,11 +236,17 @@ describe('lookup', () => {
     ['an actor above', director, undefined, '/user/director-1'],
   ])('finds %s', async (_, definition, name, path) => {
     const finder = found(definition, name)
-    const top = strategic('top', { actor: finder, authority: {}, children: [child(worker, { id: 'near' }), child(worker, { id: 'second' }), squad] })
+    const top = strategic('top', {
+      actor: finder,
+      authority: {},
+      children: [child(worker, { id: 'near' }), child(worker, { id: 'second' }), squad],
+    })
     await using world = await createTestRuntime({ root: top })
     world.runtime.spawn(director)
     const user = world.runtime.spawn(finder)
-    const answer = path.startsWith('/user') ? user.ask({ type: 'finder.find' }) : world.runtime.lookup(top).ask({ type: 'finder.find' })
+    const answer = path.startsWith('/user')
+      ? user.ask({ type: 'finder.find' })
+      : world.runtime.lookup(top).ask({ type: 'finder.find' })
     await world.settle()
     expect(await answer).toBe(path)
   })
@@ -226,7 +258,9 @@ describe('lookup', () => {
     const refused = expect(answer).rejects.toThrow("/finder finds no 'worker' called 'nobody'")
     await world.settle()
     await refused
-    expect(catchError(() => world.runtime.lookup(worker))).toMatchObject({ code: 'ACTOR_NOT_FOUND' } satisfies Partial<EchelonError>)
+    expect(catchError(() => world.runtime.lookup(worker))).toMatchObject({
+      code: 'ACTOR_NOT_FOUND',
+    } satisfies Partial<EchelonError>)
   })
 })
 
@@ -267,8 +301,12 @@ describe('failures that a tier cannot mend', () => {
   })
 
   test('given a tier of a dynamic supervisor, when it is added, then its authority counts too', async () => {
-    const many = dynamicSupervisor('many', { child: operational('squad', { authority: { risk: 'high' }, children: [] }) })
-    expect(() => strategic('top', { authority: { risk: 'low' }, children: [many] })).toThrow('Authority of top/many/squad')
+    const many = dynamicSupervisor('many', {
+      child: operational('squad', { authority: { risk: 'high' }, children: [] }),
+    })
+    expect(() => strategic('top', { authority: { risk: 'low' }, children: [many] })).toThrow(
+      'Authority of top/many/squad',
+    )
     const top = strategic('top', { authority: { risk: 'high' }, children: [many] })
     await using world = await createTestRuntime({ root: top })
     const ref = world.runtime.ref('/top/many')
