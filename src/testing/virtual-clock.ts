@@ -19,6 +19,9 @@ class VirtualTimer {
   }
 }
 
+/** Timers that fire at one point in time, after which a clock takes it that they go on for ever. */
+const mostAtOnce = 1_000_000
+
 /**
  * A clock whose time passes only when a test says so. Also fits XState's `clock` option. Setting, clearing and firing a
  * timer costs the logarithm of the number of timers.
@@ -33,6 +36,7 @@ export class VirtualClock implements Clock {
   readonly #heap: VirtualTimer[] = []
   #nowMs = 0
   #set = 0
+  #firedNow = 0
 
   /** Starts at 0; `epochMs` is the wall-clock time then, by default 2026-01-01 in UTC. */
   constructor({ epochMs = Date.UTC(2026, 0, 1) }: { readonly epochMs?: number } = {}) {
@@ -72,16 +76,26 @@ export class VirtualClock implements Clock {
 
   /**
    * As `advanceBy`, up to a point in time on this clock; one that has passed changes nothing.
-   * @throws {RangeError} when `ms` is not finite. What a timer throws is thrown here; the time is its due time then.
+   * @throws {RangeError} when `ms` is not finite, or when timers without delay set each other for ever. What a timer
+   * throws is thrown here; the time is its due time then.
    */
   advanceTo(ms: number): void {
     if (!Number.isFinite(ms)) throw new RangeError(`VirtualClock goes to a finite time in milliseconds, not ${ms}`)
     for (let next = this.#heap[0]; next !== undefined && next.dueMs <= ms; next = this.#heap[0]) {
       this.#remove(next)
-      this.#nowMs = Math.max(this.#nowMs, next.dueMs)
+      this.#passTo(next.dueMs)
+      this.#firedNow += 1
+      if (this.#firedNow > mostAtOnce)
+        throw new RangeError(`${mostAtOnce} timers at ${this.#nowMs} ms: time does not get on`)
       next.fn()
     }
-    this.#nowMs = Math.max(this.#nowMs, ms)
+    this.#passTo(ms)
+  }
+
+  #passTo(ms: number): void {
+    if (!(ms > this.#nowMs)) return
+    this.#nowMs = ms
+    this.#firedNow = 0
   }
 
   #remove(timer: VirtualTimer): void {
