@@ -130,7 +130,8 @@ export function defineActor(
 ): ActorDefinition {
   checkNames(options.name, options.protocol)
   if ('machine' in options) return defineMachine(options)
-  if ('logic' in options) return define(options, options.logic, rootHost, false, () => true)
+  // Such logic knows its own events only: a callback or a reducer must not be handed signals that it never heard of.
+  if ('logic' in options) return define(options, options.logic, rootHost, false, () => false)
   checkHandlers(options)
   const logic = new HandlerLogic({ state: options.state ?? (() => undefined), on: options.on })
   return define(options, logic, leanHost(logic), options.reentrant ?? false, (type) => type in options.on)
