@@ -41,7 +41,6 @@ const keeper = defineActor({
       throw Object.assign(new TypeError(text), { code: 'E_KEEP', payload: 'hunter2' })
     },
     'keep.throw': () => {
-      // eslint-disable-next-line @typescript-eslint/only-throw-error -- what is thrown may be anything
       throw { secret: 'hunter2' }
     },
   },

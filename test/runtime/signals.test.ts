@@ -170,7 +170,7 @@ describe('a real process under load', () => {
       lines.push(line)
       if (lines.length === 50 || line === 'hanging') busy.resolve()
     })
-    const ended = Promise.all([once(child, 'exit'), once(reader, 'close')]).then(([[code, signal]]) => [code, signal])
+    const ended = Promise.all([once(child, 'exit'), once(reader, 'close')]).then(([exit]): unknown[] => exit)
     await busy.promise
     return { child, lines, ended }
   }

@@ -104,7 +104,7 @@ describe('createTestRuntime', () => {
     })
     const roll = async (seed?: number): Promise<number> => {
       await using test = await createTestRuntime(seed === undefined ? {} : { seed })
-      return test.until(test.runtime.spawn(dice).ask({ type: 'roll' }))
+      return await test.until(test.runtime.spawn(dice).ask({ type: 'roll' }))
     }
     expect(await roll()).toBe(await roll())
     expect(await roll(7)).toBe(await roll(7))

@@ -67,7 +67,7 @@ describe('against a naive model', () => {
             fired.push(`${id} at ${clock.now()}`)
             const plan = plans[id]
             clock.clearTimeout(handles[plan?.clears ?? -1])
-            if (plan?.then != null) setOnClock(plan.then)
+            if (plan !== undefined && plan.then !== null) setOnClock(plan.then)
           }, delayMs)
         }
         const setOnNaive = (delayMs: number): void => {
@@ -78,7 +78,7 @@ describe('against a naive model', () => {
         const naiveFires = (id: number): void => {
           const plan = plans[id]
           naive.clear(plan?.clears ?? -1)
-          if (plan?.then != null) setOnNaive(plan.then)
+          if (plan !== undefined && plan.then !== null) setOnNaive(plan.then)
         }
 
         for (const it of steps) {
