@@ -25,6 +25,8 @@ interface Hosted {
   failure: { readonly error: unknown } | undefined
   /** Its cell has ended: what XState still reports is of no interest. */
   ended: boolean
+  /** Interrupted children that the chart was told of, and took it. */
+  readonly reported: Set<string>
 }
 
 const hostedByCell = new WeakMap<Cell, Hosted>()
@@ -63,7 +65,7 @@ export const rootHost: Host = {
       ...(inspect === undefined ? {} : { inspect }),
       ...(restored === undefined ? {} : { snapshot: restored.snapshot }),
     })
-    const hosted: Hosted = { actor, context: undefined, failure: undefined, ended: false }
+    const hosted: Hosted = { actor, context: undefined, failure: undefined, ended: false, reported: new Set() }
     hostedByCell.set(cell, hosted)
     hostedByActor.set(actor, hosted)
     actor.subscribe({
@@ -72,6 +74,7 @@ export const rootHost: Host = {
       },
       error: (error) => {
         hosted.failure = { error }
+        stopChildren(actor)
         if (hosted.context === undefined && cell.status !== 'starting') takeFailure(cell, hosted)
       },
       complete: () => {
@@ -82,7 +85,15 @@ export const rootHost: Host = {
     actor.start()
     if (hosted.failure !== undefined) throw hosted.failure.error
     cell.snapshot = actor.getSnapshot()
-    for (const { event, id, leftMs } of restored?.timers ?? []) actor.system.scheduler.schedule(actor, actor, event, leftMs, id)
+    const nowMs = cell.kernel.clock.now()
+    for (const { event, id, dueMs } of restored?.timers ?? []) {
+      actor.system.scheduler.schedule(actor, actor, event, Math.max(0, dueMs - nowMs), id)
+    }
+    if (restored !== undefined && restored.interrupted.length > 0) {
+      cell.post(() => {
+        reportInterrupted(hosted, restored.interrupted)
+      })
+    }
     if (cell.snapshot?.status === 'done') cell.stopSelf(exits.normal)
   },
 
@@ -120,6 +131,13 @@ async function settle(context: MessageContext, hosted: Hosted, pending: Promise<
   else if (next !== undefined) context.cell.zombie('state')
 }
 
+/** Stops what a failed actor invoked or spawned, which XState does only when the failure was a child's. */
+function stopChildren(actor: RootActor): void {
+  const { children = {} } = actor.getSnapshot() as Partial<AnyMachineSnapshot>
+  // XState has no public way to stop a child from outside of its parent's transition.
+  for (const child of Object.values(children)) (child as unknown as { _stop(): void })._stop()
+}
+
 function takeFailure(cell: Cell, hosted: Hosted): void {
   const { failure } = hosted
   hosted.failure = undefined
@@ -131,19 +149,18 @@ function guarded(logic: AnyActorLogic): AnyActorLogic {
   if (!isMachine(logic)) return logic
   const known = guardedMachines.get(logic)
   if (known !== undefined) return known
-  const options = { ...logic.options, maxIterations: Math.min(logic.options.maxIterations ?? maxIterations, maxIterations) }
-  // The machine itself with two members replaced: methods, getters and private parts are inherited.
-  const guardedMachine = Object.create(logic, {
-    options: { value: options, enumerable: true },
-    transition: {
-      value(snapshot: AnyMachineSnapshot, event: AnyEventObject, scope: Parameters<AnyStateMachine['transition']>[2]) {
-        if (event.type.startsWith('xstate.error.') && !namesError(snapshot, event.type)) throw event['error']
-        return logic.transition.call(guardedMachine, snapshot, event, scope)
-      },
-    },
-  }) as AnyStateMachine
-  guardedMachines.set(logic, guardedMachine)
-  return guardedMachine
+  const { actors } = logic.implementations
+  const invoked = Object.entries(actors).map(([src, child]) => [src, 'transition' in child ? guarded(child) : child])
+  // A copy, whose snapshots name it as their machine: XState binds the methods of a machine to it.
+  const copy: AnyStateMachine = logic.provide({ actors: Object.fromEntries(invoked) })
+  copy.options = { ...copy.options, maxIterations: Math.min(copy.options.maxIterations ?? maxIterations, maxIterations) }
+  const { transition } = copy
+  copy.transition = (snapshot: AnyMachineSnapshot, event: AnyEventObject, scope) => {
+    if (event.type.startsWith('xstate.error.') && !namesError(snapshot, event.type)) throw event['error']
+    return transition(snapshot, event, scope)
+  }
+  guardedMachines.set(logic, copy)
+  return copy
 }
 
 const guardedMachines = new WeakMap<AnyStateMachine, AnyStateMachine>()
@@ -178,7 +195,8 @@ function cellClock(cell: Cell): { setTimeout: (fn: () => void, ms: number) => un
 interface PendingTimer {
   readonly event: AnyEventObject
   readonly id: string
-  readonly leftMs: number
+  /** On the clock of its cell. */
+  readonly dueMs: number
 }
 
 /** Delayed events of charts whose incarnation ended, for the one that goes on from its snapshot. */
@@ -193,9 +211,11 @@ function keepTimers(cell: Cell, { actor }: Hosted): void {
   const { clock } = cell.kernel
   const dueMs = new Map<string, number>()
   let unnamed = 0
+  const past = ([, timeMs]: readonly [string, number]): boolean => timeMs <= clock.now()
   const original = { schedule: scheduler.schedule, cancelAll: scheduler.cancelAll }
   scheduler.schedule = (source, target, event, delay, id) => {
     const name = id ?? `unnamed-${(unnamed += 1)}`
+    for (const [fired] of [...dueMs].filter(past)) dueMs.delete(fired)
     dueMs.set(name, clock.now() + delay)
     original.schedule(source, target, event, delay, name)
   }
@@ -203,29 +223,51 @@ function keepTimers(cell: Cell, { actor }: Hosted): void {
     if (of === actor) {
       const pending = Object.values(actor.system.getSnapshot()._scheduledEvents)
         .filter(({ source, target }) => source === actor && target === actor)
-        .map(({ event, id }) => ({ event, id, leftMs: Math.max(0, (dueMs.get(id) ?? 0) - clock.now()) }))
+        .map(({ event, id }) => ({ event, id, dueMs: dueMs.get(id) ?? clock.now() }))
       timersAtEnd.set(cell, pending)
     }
     original.cancelAll(of)
   }
 }
 
+interface RestorePoint {
+  readonly snapshot: Snapshot<unknown>
+  readonly timers: readonly PendingTimer[]
+  readonly interrupted: readonly Interruption[]
+}
+
+interface Interruption {
+  readonly id: string
+  readonly error: InterruptedError
+}
+
 /** Where a restart from the last snapshot begins: the state before the failure, its timers, its invocations failed. */
-function restorePoint(
-  previous: Cell,
-  last: HostedSnapshot,
-): { readonly snapshot: Snapshot<unknown>; readonly timers: readonly PendingTimer[] } | undefined {
+function restorePoint(previous: Cell, last: HostedSnapshot): RestorePoint | undefined {
   if (!('machine' in last || 'context' in last)) return undefined
   const persisted: Snapshot<unknown> & { children?: Record<string, { snapshot: Snapshot<unknown> }> } =
     previous.definition.logic.getPersistedSnapshot({ ...last, status: 'active', error: undefined })
-  const children = Object.entries(persisted.children ?? {}).map(([id, child]) => [
-    id,
-    child.snapshot.status === 'active' || child.snapshot.status === 'stopped'
-      ? { ...child, snapshot: { ...child.snapshot, status: 'error', error: new InterruptedError(previous.path, id) } }
-      : child,
-  ])
+  const reported = hostedByCell.get(previous)?.reported
+  const interrupted: Interruption[] = []
+  const children = Object.entries(persisted.children ?? {}).map(([id, child]) => {
+    const { status, error: failure } = child.snapshot
+    const isCut = status === 'active' || status === 'stopped'
+    if (!isCut && !(failure instanceof InterruptedError && reported?.has(id) === false)) return [id, child]
+    const error = new InterruptedError(previous.path, id)
+    interrupted.push({ id, error })
+    // XState starts no child that has failed, and says nothing of it.
+    return [id, { ...child, snapshot: { ...child.snapshot, status: 'error', error } }]
+  })
   const snapshot = persisted.children === undefined ? persisted : { ...persisted, children: Object.fromEntries(children) }
-  return { snapshot, timers: timersAtEnd.get(previous) ?? [] }
+  return { snapshot, timers: timersAtEnd.get(previous) ?? [], interrupted }
+}
+
+/** Tells a chart of its interrupted children, as XState tells of one that failed, until it fails itself. */
+function reportInterrupted(hosted: Hosted, interrupted: readonly Interruption[]): void {
+  for (const { id, error } of interrupted) {
+    hosted.actor.send({ type: `xstate.error.actor.${id}`, error, actorId: id })
+    if (hosted.ended || hosted.actor.getSnapshot().status === 'error') return
+    hosted.reported.add(id)
+  }
 }
 
 /** Whether the chart is in other states than before, or logic without states has another state: what is postponed waits for that. */
