@@ -44,14 +44,14 @@ export type Verdict = string | { readonly choice: string; readonly reason: strin
 /** How a tier decides. Throwing counts as undefined, and is reported as `observer-failed`. */
 export type Decide<Actor> = (matter: Matter<Actor>) => Verdict | Promise<Verdict>
 
-export interface TierOptions<C extends ChildInput> extends SupervisorOptions {
+export interface TierOptions<C extends ChildInput> extends Omit<SupervisorOptions, 'children'> {
   /** The tier's decision maker and its first child. Messages in its protocol that are sent to the tier reach it. */
   readonly actor?: C
   readonly authority: Authority
   /** Decides what those below ask for, as far as the tier's authority goes. Without it such questions go further up. */
   readonly decide?: Decide<RefOf<DefinitionIn<C>>>
-  /** In start order, after the actor. */
-  readonly children: readonly ChildInput[]
+  /** In start order, after the actor. Default: none. */
+  readonly children?: readonly ChildInput[]
 }
 
 /** What a definition has that is a tier. */
@@ -94,7 +94,7 @@ function tier<C extends ChildInput>(
   name: string,
   options: TierOptions<C>,
 ): TierDefinition<ProtocolIn<C>> {
-  const { actor: given, authority, decide, children, ...terms } = options
+  const { actor: given, authority, decide, children = [], ...terms } = options
   checkAuthority(`${name}.authority`, authority)
   const actor = given === undefined ? undefined : toChildSpec(given)
   // The protocol of the actor that was given, which the type takes from its definition.
