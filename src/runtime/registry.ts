@@ -8,7 +8,7 @@ import type { DiscoveryKey } from '../core/services.ts'
  * Names of single actors, and keys under which any number of actors are found. Both are released before anybody learns
  * that the actor has ended, so a watcher may take the name at once.
  *
- * A name belongs to an address: it follows a restart of its holder and is released when the holder ends for good.
+ * Both belong to one incarnation, as Erlang's names do to a process: after a restart the new one registers again.
  */
 export class Registry {
   readonly #byName = new Map<string, AnyRef>()
@@ -16,11 +16,13 @@ export class Registry {
 
   /**
    * Registers one incarnation under a name that nobody else has. The result releases it; so does its end.
-   * @throws {NameTakenError} `NAME_TAKEN`
+   * @throws {NameTakenError} `NAME_TAKEN`, {DefinitionInvalidError} `DEFINITION_INVALID` for what is no name, or an actor that has ended.
    */
   register(name: string, ref: AnyRef): () => void {
     if (!isSegment(name))
       throw new DefinitionInvalidError(`register('${name}')`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
+    if (!ref.isRunning)
+      throw new DefinitionInvalidError(`register('${name}')`, `${ref.path} is not running: register an actor that is`)
     if (this.#byName.has(name)) throw new NameTakenError(name, 'the registry')
     this.#byName.set(name, ref)
     const release = (): void => {

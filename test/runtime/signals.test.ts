@@ -170,7 +170,7 @@ describe('a real process under load', () => {
       lines.push(line)
       if (lines.length === 50 || line === 'hanging') busy.resolve()
     })
-    const ended = Promise.all([once(child, 'exit'), once(reader, 'close')]).then(([exit]): unknown[] => exit)
+    const ended = Promise.all([once(child, 'exit'), once(reader, 'close')]).then(([exit]) => exit as unknown[])
     await busy.promise
     return { child, lines, ended }
   }
