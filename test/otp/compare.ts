@@ -60,7 +60,12 @@ export async function findMismatch(erlang: Erlang, search: Search): Promise<Mism
       if (!compared.isSame) failed = Math.min(failed, index)
     }
   }
-  await Promise.all(Array.from({ length: lanes }, lane))
+  const giveUp = (error: unknown): never => {
+    failed = 0 // the other lanes end
+    throw error
+  }
+  const ends = await Promise.allSettled(Array.from({ length: lanes }, () => lane().catch(giveUp)))
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   const found = all[failed]
   return found === undefined ? undefined : await shrink(erlang, seed, failed, found)
 }

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { erlang as program } from '../support/programs.ts'
 import type { OtpCase } from './case.ts'
 import { findMismatch, sideBySide, type Comparison } from './compare.ts'
 import { startErlang } from './erlang.ts'
+import { sectionOf, suiteRows } from './suite.ts'
 
 /** `npm run oracle:otp -- --cases 10000` runs fresh ones. */
 const cases = 400
@@ -34,6 +36,17 @@ test('given a few hundred generated trees and scripts, when OTP and Echelon run 
   )
   expect(mustReach.filter((what) => !reached.has(what))).toEqual([])
 }, 120_000)
+
+test('given the cases of supervisor_SUITE, when the Erlang at hand runs them, then the traces are those on record', async (context) => {
+  program.orSkip(context)
+  await using erlang = startErlang()
+  const sections = await Promise.all(suiteRows.map(async (row) => sectionOf(row, await erlang.run(row.case))))
+  expect(sections.join('\n').split('\n')).toEqual(
+    readFileSync(new URL('./suite-traces.txt', import.meta.url), 'utf8')
+      .trimEnd()
+      .split('\n'),
+  )
+})
 
 function* whatIsIn({ steps }: OtpCase, { otp }: Comparison): Iterable<string> {
   const asked = ['start', ...steps.map((step) => step.do)].values()

@@ -1,4 +1,6 @@
 /**
+ * `npm run oracle:otp -- --suite` prints what real Erlang does with the cases of supervisor_SUITE: `suite-traces.txt`.
+ *
  * `npm run oracle:otp -- --cases N --seed S`: fresh supervision trees and scripts, on real Erlang/OTP and on Echelon.
  * Ends with 1 at the first case that differs, shrunk, with both traces; with 2 when it cannot run.
  */
@@ -8,12 +10,17 @@ import { systemClock } from 'echelon'
 import { erlang as program } from '../support/programs.ts'
 import { findMismatch, sideBySide } from './compare.ts'
 import { startErlang } from './erlang.ts'
+import { sectionOf, suiteRows } from './suite.ts'
 
-const usage = 'Usage: npm run oracle:otp -- [--cases 1000] [--seed NUMBER]'
+const usage = 'Usage: npm run oracle:otp -- [--cases 1000] [--seed NUMBER] | --suite'
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { cases: { type: 'string', default: '1000' }, seed: { type: 'string' } },
+    options: {
+      cases: { type: 'string', default: '1000' },
+      seed: { type: 'string' },
+      suite: { type: 'boolean', default: false },
+    },
   })
   const cases = Number(values.cases)
   const seed = values.seed === undefined ? freshSeed() : Number(values.seed)
@@ -26,6 +33,10 @@ async function main(): Promise<number> {
     return 2
   }
   await using erlang = startErlang()
+  if (values.suite) {
+    for (const row of suiteRows) console.log(sectionOf(row, await erlang.run(row.case)))
+    return 0
+  }
   const startMs = systemClock.now()
   const perSecond = (done: number): string => ((done * 1_000) / (systemClock.now() - startMs)).toFixed(0)
   console.log(`${cases} cases of seed ${seed}`)

@@ -187,8 +187,9 @@ function resolveAsk(raw: RawAsk, at: number, supervisor: Known, names: Names): A
   switch (raw.do) {
     case 'start_child': {
       if (isDynamic) return startDynamic(raw, supervisor, names)
-      // Mostly somebody new; an id that is there is refused, one that was deleted comes back at the end.
-      const known = raw.to % 3 === 0 && typeof raw.child.runs !== 'object' ? choose(childIds, raw.to) : undefined
+      // Mostly somebody new; a worker that is there is refused, one that was deleted comes back at the end.
+      const known =
+        raw.to % 3 === 0 && typeof raw.child.runs !== 'object' ? choose(supervisor.workerIds, raw.to) : undefined
       const child = nameChild(raw.child, names, known)
       if (known === undefined) names.learnChild(supervisor, child.id, child.runs)
       return { do: 'start_child', supervisor: tree.id, child }

@@ -148,7 +148,7 @@ export class TraceBook {
   /** An exit reason in the words of the oracle. */
   describe(reason: ExitReason): string {
     if (reason.kind === 'crash') return this.failureOf(reason.error)
-    if (reason.kind === 'shutdown' && reason.detail !== undefined) return `shutdown(${String(reason.detail)})`
+    if (reason.kind === 'shutdown' && typeof reason.detail === 'string') return `shutdown(${reason.detail})`
     return reason.kind
   }
 

@@ -71,10 +71,11 @@ export function canonical(trace: Trace, isDynamic: (supervisorId: string) => boo
 export function brief(trace: Trace, isDynamic: (supervisorId: string) => boolean): readonly string[] {
   const steps = trace.map(({ answer, events }) => {
     const said = canonicalEvents(events, isDynamic).map((event) => describe({ ...event, owner: '' }))
-    return [...(answer === 'ok' ? [] : [`${answer} |`]), said.join(', ')].join(' ').trim()
+    const told = [answer === 'ok' ? '' : answer, said.join(', ')].filter((part) => part !== '')
+    return `  ${told.length === 0 ? 'ok' : told.join(' | ')}`
   })
   const state = trace.at(-1)?.state ?? []
-  return [...steps, ...state.map((supervisor) => describeState(supervisor, isDynamic(supervisor.id)))]
+  return [...steps, ...state.map((supervisor) => `= ${describeState(supervisor, isDynamic(supervisor.id))}`)]
 }
 
 const describe = ({ owner, kind, id, reason }: TraceEvent): string =>
