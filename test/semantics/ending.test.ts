@@ -304,7 +304,7 @@ test('K5: given a child that is attached during a stop, then it finds its signal
   const late = defineActor({
     name: 'late',
     protocol: {},
-    on: { 'actor.stopping': ({ signal }) => void signals.push(signal.aborted) },
+    on: { 'actor.started': ({ signal }) => void signals.push(signal.aborted) },
   })
   const parent = defineActor({
     name: 'parent',
@@ -313,6 +313,7 @@ test('K5: given a child that is attached during a stop, then it finds its signal
       'p.attach': async ({ spawn, clock }) => {
         await new Promise<void>((resolve) => clock.setTimeout(resolve, 10))
         spawn(late)
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, 10)) // it has its first turn
       },
     },
   })
@@ -320,7 +321,7 @@ test('K5: given a child that is attached during a stop, then it finds its signal
   ref.tell({ type: 'p.attach' })
   await world.settle()
   const stopped = ref.stop()
-  await world.advance(10)
+  await world.advance(20)
 
   expect([(await stopped).kind, signals]).toEqual(['shutdown', [true]])
 })
