@@ -230,12 +230,9 @@ describe('faults that nobody injected', () => {
 
 test('given no project, when the team reviews, then it refuses with the reason', async () => {
   await using folder = await ProjectFolder.make({ 'README.md': 'hello' })
-  await expect(runTeam(await Disk.open(folder.root), { rate: 0, seed: 1 })).rejects.toMatchObject(
-    {
-      code: 'INPUT_NOT_A_PROJECT',
-    },
-    SLOW_MS,
-  )
+  await expect(runTeam(await Disk.open(folder.root), { rate: 0, seed: 1 })).rejects.toMatchObject({
+    code: 'INPUT_NOT_A_PROJECT',
+  })
 })
 
 test('given no packages, when the team reviews, then it is done at once', async () => {
