@@ -508,9 +508,9 @@ export class Cell {
     }
   }
 
-  /** Messages that it has to handle, with the one that it is at. */
+  /** Messages that it has to handle, with those that it is at. */
   get load(): number {
-    return (this.#queue?.length ?? 0) + (this.#busy === undefined ? 0 : 1)
+    return (this.#queue?.length ?? 0) + (this.#busy === undefined ? 0 : 1) + (this.#parts?.inHand?.size ?? 0)
   }
 
   /** Whether messages are set aside for later. */

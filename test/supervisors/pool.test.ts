@@ -126,6 +126,34 @@ describe('a pool', () => {
     )
   })
 
+  test('given reentrant workers, then the messages that they are at count too', async () => {
+    const eager = defineActor({
+      name: 'eager',
+      protocol: { 'eager.work': question({ forMs: z.number() }, z.string()) },
+      reentrant: true,
+      on: {
+        'eager.work': async ({ message: { forMs }, clock, reply, path }) => {
+          await new Promise<void>((resolve) => clock.setTimeout(resolve, forMs))
+          reply(path)
+        },
+      },
+    })
+    const definition = pool('eager', eager, { size: 2 })
+    await using world = await createTestRuntime({ root: definition })
+    const work = async (forMs: number): Promise<Promise<string>[]> => {
+      const answer = world.runtime.lookup(definition).ask({ type: 'eager.work', forMs })
+      await world.settle()
+      return [answer]
+    }
+    const [long] = await work(1000)
+    const [short] = await work(10)
+    await world.advance(20)
+    const [next] = await work(10)
+    const [last] = await work(10)
+    await world.advance(1000)
+    expect(await Promise.all([long, short, next, last])).toEqual([1, 2, 2, 1].map((n) => `/eager/eager-${n}`))
+  })
+
   test('given a message that no worker knows, then it is a dead letter of the pool', async () => {
     await using world = await start({ size: 1 })
     world.runtime.ref('/workers')?.tell({ type: 'worker.unknown' } as never)

@@ -67,6 +67,18 @@ describe('a tier', () => {
     ])
   })
 
+  test('its ref is typed by its actor', async () => {
+    const review = strategic('review', { actor: child(director), authority: {}, children: [worker] })
+    await using world = await createTestRuntime({ root: review })
+    const ref = world.runtime.lookup(review)
+    // @ts-expect-error that is a message of the worker
+    ref.tell({ type: 'worker.crash' })
+    const answer: Promise<string> = ref.ask({ type: 'director.where' })
+    await world.settle()
+    expect(await answer).toBe('/review/director')
+    expect(world.runtime.deadLetters.byReason).toEqual(new Map([['unknown-message', 1]]))
+  })
+
   test('given a child spec as its actor, then it is run on those terms', async () => {
     const spec = child(director, { id: 'chief', restart: 'temporary' })
     const review = tactical('review', { actor: spec, authority: {}, children: [] })
