@@ -106,12 +106,11 @@ class OrderedChildren implements ChildBook {
     }
     failed.state = 'stopped'
     for (const record of group) {
-      if (this.records.get(record.name) !== record) continue
+      if (this.records.get(record.name) !== record) continue // a temporary one, which is forgotten
       const isFirst = record.cell === undefined
       const outcome = yield* supervision.startAgain(record)
       if (outcome.kind === 'failed') return // it goes on from there
       if (isFirst) this.moveBehind(record)
-      if (outcome.kind === 'ignored' && record.spec.restart === 'temporary') this.forget(supervision, record)
     }
   }
 

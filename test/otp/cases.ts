@@ -11,6 +11,7 @@ const scriptArb: fc.Arbitrary<readonly StartResult[]> = fc.oneof(
   { weight: 7, arbitrary: fc.constant<readonly StartResult[]>([]) },
   { weight: 6, arbitrary: later.map((results): readonly StartResult[] => ['ok', ...results]) },
   { weight: 1, arbitrary: later },
+  { weight: 1, arbitrary: later.map((results): readonly StartResult[] => ['ignore', ...results]) },
 )
 const restartArb = pick<ChildCase['restart']>([5, 'permanent'], [3, 'transient'], [2, 'temporary'])
 
@@ -71,7 +72,7 @@ const stepArb: fc.Arbitrary<RawStep> = fc.oneof(
   { weight: 14, arbitrary: fc.record({ do: fc.constant('exit'), at: target, exit: exitArb }) },
   { weight: 12, arbitrary: fc.record({ do: fc.constant('ask'), at: target, ask: askArb }) },
   {
-    weight: 4,
+    weight: 6,
     arbitrary: fc.record({
       do: fc.constant('together'),
       at: target,

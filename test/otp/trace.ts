@@ -51,7 +51,7 @@ export interface SupervisorState {
  *
  * The order of a trace is the order of what happened, with two exceptions where OTP promises none:
  *
- * 1. The children of a dynamic supervisor stop in parallel: what they say in a row is sorted.
+ * 1. The children of a dynamic supervisor stop in parallel: what they answer in a row is sorted.
  * 2. After a supervisor was killed, its orphans end while its parent restarts it; and subtrees of a dynamic supervisor
  *    stop in parallel. The events of such a step are taken apart by owner: each supervisor incarnation keeps its order.
  *    How a child ends that outlived its supervisor is its own affair: it is `orphaned`, and those are sorted.
@@ -118,16 +118,24 @@ function orphansLast(events: readonly TraceEvent[]): readonly TraceEvent[] {
   return [...events.filter((event) => !isOrphan(event)), ...inOrder]
 }
 
-/** Sorts each longest run of neighbours of one owner for which `loose` holds, and leaves the rest where it is. */
+/**
+ * Sorts each longest run of neighbours of one owner for which `loose` holds, and leaves the rest where it is. Who is
+ * killed for being slow is so after all have answered, so these are runs of their own.
+ */
 function sortRuns(events: readonly TraceEvent[], loose: (event: TraceEvent) => boolean): readonly TraceEvent[] {
   const sorted: TraceEvent[] = []
-  for (let from = 0; from < events.length;) {
-    const owner = events[from]?.owner
-    let to = from
-    while (events.slice(to, to + 1).some((event) => event.owner === owner && loose(event))) to += 1
-    if (to === from) to += 1
-    sorted.push(...events.slice(from, to).sort((a, b) => (describe(a) < describe(b) ? -1 : 1)))
-    from = to
+  let run: TraceEvent[] = []
+  const endRun = (): void => {
+    sorted.push(...run.sort((a, b) => (describe(a) < describe(b) ? -1 : 1)))
+    run = []
   }
+  for (const event of events) {
+    const [before] = run
+    const goesOn = before?.owner === event.owner && (before.kind === 'killed') === (event.kind === 'killed')
+    if (!loose(event) || !goesOn) endRun()
+    if (loose(event)) run.push(event)
+    else sorted.push(event)
+  }
+  endRun()
   return sorted
 }
