@@ -56,23 +56,20 @@ export function entryPoints(manifest: JsonRecord, files: readonly string[]): rea
     if (typeof target === 'string') add(['bin', name], target, 'medium', loadable)
   }
   for (const { at, target } of exportTargets(manifest['exports'])) {
-    if (!target.startsWith('./')) {
-      // Node refuses such a target when it is used.
-      points.push({
-        at,
-        target,
-        state: target.startsWith('../') || target.startsWith('/') ? 'outside' : 'missing',
-        severity: 'medium',
-      })
-      continue
-    }
-    const star = target.indexOf('*')
-    const exists = star === -1 ? exact : (plain: string): boolean => matchesAny(files, plain)
     // Only these conditions hold in plain Node. Others (types, sources, bundlers, other platforms) a program may never meet.
-    const aside = at
-      .slice(1)
-      .some((key) => !/^(?:\.|\d+$|import$|require$|node$|node-addons$|default$|module-sync$)/.test(key))
-    add(at, target, aside || star !== -1 ? 'low' : 'medium', exists)
+    const plainNode = /^(?:\.|\d+$|import$|require$|node$|node-addons$|default$|module-sync$)/
+    const aside = at.slice(1).some((key) => !plainNode.test(key))
+    if (target.startsWith('./')) {
+      const isPattern = target.includes('*') || target.endsWith('/') // a folder is the pattern of before Node 17
+      const exists = isPattern
+        ? (plain: string): boolean => matchesAny(files, target.endsWith('/') ? `${plain}*` : plain)
+        : exact
+      add(at, target, aside || isPattern ? 'low' : 'medium', exists)
+    } else {
+      // Node refuses such a target when it is used.
+      const state = /^\.?\.?\//.test(target) ? 'outside' : 'missing'
+      points.push({ at, target, state, severity: aside ? 'low' : 'medium' })
+    }
   }
   return points
 }
@@ -104,7 +101,7 @@ function isTypesOnly(manifest: JsonRecord, known: ReadonlySet<string>): boolean 
 
 /** Whether `*` in `pattern` can stand for something. */
 function matchesAny(files: readonly string[], pattern: string): boolean {
-  const [before = '', ...rest] = pattern.split('*')
+  const [before = '', ...rest] = pattern.replace(/^\.\//, '').split('*')
   const after = rest.at(-1) ?? ''
   return files.some(
     (file) => file.length > before.length + after.length && file.startsWith(before) && file.endsWith(after),

@@ -1,6 +1,3 @@
-import { isBuiltin } from 'node:module'
-import path from 'node:path'
-
 import type { Disk } from '../disk.ts'
 import {
   findingAbout,
@@ -15,12 +12,10 @@ import { quote, quoteAll } from '../text.ts'
 import { asRecord, asString } from '../values.ts'
 import type { Assignment, Examination } from './examination.ts'
 import { readManifest, type Manifest } from './manifest.ts'
-import { behaviourWords, kindOfCommand, scanCode, scanCommand, stepsOf, type Behaviour } from './script-patterns.ts'
+import { behaviourWords, kindOfCommand, stepsOf, type Behaviour } from './script-patterns.ts'
+import { traceScript, type ScriptTrace } from './script-trace.ts'
 
-const MAX_SCRIPT_BYTES = 1024 * 1024
-const MAX_SCRIPT_FILES = 16
-const MAX_EVIDENCE = 12
-
+/** A script that npm runs by itself. */
 interface InstallScript {
   readonly name: string
   readonly command: string
@@ -28,6 +23,8 @@ interface InstallScript {
   /** npm builds a package with a `binding.gyp` even when no script says so. */
   readonly implied: boolean
 }
+
+const MAX_EVIDENCE = 12
 
 /** Looks at the code of one package that runs by itself when it is installed. */
 export async function examineInstallScripts(disk: Disk, { entry, project }: Assignment): Promise<Examination> {
@@ -40,7 +37,7 @@ export async function examineInstallScripts(disk: Disk, { entry, project }: Assi
   const findings: Finding[] = []
   const unexamined: Unexamined[] = []
   for (const script of scripts) {
-    const trace = await follow(disk, entry.path, script)
+    const trace = await traceScript(disk, entry.path, script.command)
     const { severity, why } = judge(script, trace)
     const evidence: Evidence[] = [
       { file: script.implied ? `${entry.path}/binding.gyp` : manifest.file, line: script.line },
@@ -83,84 +80,7 @@ function installScripts({ record, lineOf }: Manifest, hasGyp: boolean, fromGit: 
   return builds ? [...scripts, { name: 'install', command: 'node-gyp rebuild', line: 1, implied: true }] : scripts
 }
 
-interface Trace {
-  /** Behaviours of the command line itself. */
-  readonly inCommand: readonly Behaviour[]
-  readonly hits: readonly { readonly behaviour: Behaviour; readonly at: Evidence }[]
-  /** Files that were read. */
-  readonly read: readonly string[]
-  /** Files that the command runs and that are not in the package. */
-  readonly missing: readonly string[]
-  readonly outside: readonly string[]
-  /** Other packages that the script loads; they are reviewed on their own, and not as a part of the script. */
-  readonly packages: readonly string[]
-  readonly unread: readonly string[]
-}
-
-/** Reads the files that a script runs, and what they load from their own package, breadth first and bounded. */
-async function follow(disk: Disk, folder: string, script: InstallScript): Promise<Trace> {
-  const trace = {
-    inCommand: scanCommand(script.command),
-    hits: [] as { behaviour: Behaviour; at: Evidence }[],
-    read: [] as string[],
-    missing: [] as string[],
-    outside: [] as string[],
-    packages: [] as string[],
-    unread: [] as string[],
-  }
-  const pending = stepsOf(script.command).flatMap(({ file }) =>
-    file === null ? [] : [{ from: '', file, named: true }],
-  )
-  const seen = new Set<string>()
-  for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-    const wanted = path.posix.normalize(path.posix.join(next.from, next.file.replaceAll('\\', '/')))
-    if (wanted.startsWith('..') || wanted.startsWith('/')) {
-      if (next.named) trace.outside.push(next.file)
-      continue
-    }
-    const found = await firstFile(disk, folder, wanted)
-    if (found === null) {
-      if (next.named) trace.missing.push(next.file)
-      continue
-    }
-    if (seen.has(found)) continue
-    if (seen.size >= MAX_SCRIPT_FILES) {
-      trace.unread.push(`its install script loads more than ${MAX_SCRIPT_FILES} files; the rest was not read`)
-      break
-    }
-    seen.add(found)
-    const file = `${folder}/${found}`
-    const read = await disk.readText(file, MAX_SCRIPT_BYTES)
-    if (read.kind === 'outside') trace.unread.push(`${quote(found)} leads outside of the project`)
-    if (read.kind === 'unreadable') trace.unread.push(`${quote(found)}: ${read.reason}`)
-    if (read.kind !== 'text') continue
-    trace.read.push(file)
-    if (read.truncated) trace.unread.push(`${quote(found)} is larger than 1 MiB; only its beginning was read`)
-    const shell =
-      /\.(?:sh|bash|zsh|ps1|cmd|bat)$/.test(found) || /^#!.*\b(?:ba|z|da)?sh\b/.test(read.text.slice(0, 100))
-    for (const { behaviour, line } of scanCode(read.text, shell ? 'shell' : 'javascript'))
-      trace.hits.push({ behaviour, at: { file, line } })
-    for (const [, loaded] of read.text.matchAll(/(?:require\(|import\(|from|import)\s*['"`]([^'"`\n]{1,300})['"`]/g)) {
-      if (loaded === undefined || isBuiltin(loaded)) continue
-      if (/^\.{1,2}\//.test(loaded)) pending.push({ from: path.posix.dirname(found), file: loaded, named: false })
-      else if (/^(?:@[\w.-]+\/)?[\w.-]+(?:\/|$)/.test(loaded) && !trace.packages.includes(loaded))
-        trace.packages.push(loaded)
-    }
-  }
-  return trace
-}
-
-/** Node's search for a file given without its ending. */
-async function firstFile(disk: Disk, folder: string, wanted: string): Promise<string | null> {
-  for (const ending of ['', '.js', '.cjs', '.mjs', '.json', '/index.js']) {
-    const presence = await disk.presence(`${folder}/${wanted}${ending}`)
-    // A file that leads outside is found, and its reading refused: so it is reported.
-    if (presence === 'file' || presence === 'outside' || presence === 'other') return wanted + ending
-  }
-  return null
-}
-
-function judge(script: InstallScript, trace: Trace): { severity: Severity; why: string } {
+function judge(script: InstallScript, trace: ScriptTrace): { severity: Severity; why: string } {
   const all = new Set<Behaviour>([...trace.inCommand, ...trace.hits.map(({ behaviour }) => behaviour)])
   const kind = kindOfCommand(stepsOf(script.command))
   const reasons = [...all].map((behaviour) => behaviourWords[behaviour]).sort()
@@ -184,7 +104,7 @@ function judge(script: InstallScript, trace: Trace): { severity: Severity; why: 
     reasons.push(`runs ${quoteAll(trace.outside)}, which is outside of the package`)
   }
   if (trace.missing.length > 0) reasons.push(`runs ${quoteAll(trace.missing)}, which is not in the package`)
-  if (trace.packages.length > 0) reasons.push(`hands over to ${quoteAll(trace.packages)}, which was not followed`)
+  if (trace.handedTo.length > 0) reasons.push(`hands over to ${quoteAll(trace.handedTo, 4)}, not followed here`)
   if (reasons.length > 0) return { severity, why: reasons.join(', ') }
   return {
     severity,
@@ -198,7 +118,7 @@ function judge(script: InstallScript, trace: Trace): { severity: Severity; why: 
 }
 
 /** " See network at `install.js` lines 3, 17; …": which line shows what. */
-function places({ hits }: Trace): string {
+function places({ hits }: ScriptTrace): string {
   if (hits.length === 0) return ''
   const groups = new Map<string, number[]>()
   for (const { behaviour, at } of hits) {

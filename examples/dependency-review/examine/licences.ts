@@ -170,7 +170,7 @@ function judgeText(
   }
   if (families.length === 0 || ids.length === 0) return
   const both = [declared.evidence, ...texts.evidence]
-  const stricter = ids.filter((id) => asksMore(dutyOf(id), duty))
+  const stricter = ids.filter((id) => asksMore(dutyOf(id), duty) && !families.includes(id))
   if (!ids.some((id) => families.includes(id))) {
     const severity = stricter.length === 0 ? 'low' : inProduction ? 'high' : 'medium'
     report('licence.mismatch', severity, `${says}; the licence text reads as ${quoteAll(ids)}.`, both)

@@ -29,25 +29,19 @@ const codePatterns: readonly (readonly [Behaviour, RegExp])[] = [
   ],
   [
     'decode',
-    /\batob\s*\(|,\s*['"`](?:base64(?:url)?|hex)['"`]\s*\)|\bString\.fromCharCode\s*\([^)]*,|['"`][A-Za-z0-9+/]{256,}={0,2}['"`]/,
+    /\batob\s*\(|,\s*['"`](?:base64(?:url)?|hex)['"`]\s*\)|\bString\.fromCharCode\s*\(\s*(?:(?:0x)?[0-9a-f]+\s*,\s*){4,}|['"`][A-Za-z0-9+/]{256,}={0,2}['"`]/,
   ],
   [
     'credentials',
     /\.npmrc\b|\.ssh\b|\bid_(?:rsa|ed25519)\b|\.aws\b|\.netrc\b|\.git-credentials\b|\/etc\/(?:passwd|shadow)\b|\bNPM_TOKEN\b|\bGITHUB_TOKEN\b|\bAWS_SECRET/,
   ],
-  [
-    'environment',
-    /\b(?:JSON\.stringify|Object\.(?:entries|keys|values|assign))\s*\([^)]*\bprocess\.env\s*[,)]|\.\.\.\s*process\.env\b/,
-  ],
+  ['environment', /\b(?:JSON\.stringify|Object\.(?:entries|keys|values|assign))\s*\(\s*process\.env\s*[,)]/],
   ['obfuscation', /\b_0x[0-9a-f]{4,}\b|(?:\\x[0-9a-f]{2}){16,}|(?:\\u00[0-9a-f]{2}){16,}/i],
 ]
 
 const shellPatterns: readonly (readonly [Behaviour, RegExp])[] = [
   ['network', /\b(?:curl|wget|nc|ncat|Invoke-WebRequest|iwr|scp|ssh|ftp)\b|\bhttps?:\/\//i],
-  [
-    'eval',
-    /\|\s*(?:ba|z|da)?sh\b|\|\s*(?:node|python3?|perl|ruby)\b|\beval\b|\b(?:node|bun|deno)\s+(?:-e|-p|-pe|--eval|--print)\b|\b(?:python3?|perl|ruby)\s+-[ec]\b|\biex\b/i,
-  ],
+  ['eval', /(?<!\|)\|\s*(?:(?:ba|z|da)?sh|node|python3?|perl|ruby)(?![\w-])|\beval\b|\biex\b/i],
   ['decode', /\bbase64\s+(?:-d|-D|--decode)\b|\bxxd\s+-r\b|-enc(?:odedcommand)?\s/i],
   ['credentials', /\.npmrc\b|\.ssh\b|\.aws\b|\.netrc\b|\/etc\/(?:passwd|shadow)\b|\$\{?(?:NPM|GITHUB|AWS)_/],
   ['child-process', /\bpowershell\b|\bcmd(?:\.exe)?\s+\/c\b/i],
@@ -105,35 +99,43 @@ export interface Step {
 
 const interpreters = /^(?:node|nodejs|bun|deno|tsx|ts-node|sh|bash|zsh|dash|python3?|perl|ruby|powershell|pwsh)$/i
 
-/** Splits `a && node b.js || true` into its steps. */
+const flagsWithValue = new Set(['-r', '--require', '--import', '--loader'])
+
+/** Splits `a && node b.js || true` into its steps. Separators inside of quotes separate nothing. */
 export function stepsOf(command: string): readonly Step[] {
-  return command
-    .slice(0, MAX_LINE)
-    .split(/&&|\|\||[;|&\n]/)
-    .flatMap((part) => {
-      const words = (part.match(/"[^"]*"|'[^']*'|[^\s"']+/g) ?? []).map((word) => word.replace(/^["']|["']$/g, ''))
-      while (words[0] !== undefined && /^(?:\w+=.*|cross-env|npx|exec|call|@?echo_off)$/.test(words[0])) words.shift()
-      const program = words[0]
-      if (program === undefined) return []
-      if (!interpreters.test(program))
-        return [{ program, file: /^\.{0,2}\/|\.(?:c|m)?js$|\.sh$/.test(program) ? program : null }]
-      const inline = words.some((word) => /^(?:-e|-p|-pe|-c|--eval|--print)$/.test(word))
-      const flagsWithValue = new Set(['-r', '--require', '--import', '--loader'])
-      let at = 1
-      while (words[at]?.startsWith('-') === true) at += flagsWithValue.has(words[at] ?? '') ? 2 : 1
-      return [{ program, file: inline ? null : (words[at] ?? null) }]
-    })
+  const steps: string[][] = [[]]
+  for (const [token] of command.slice(0, MAX_LINE).matchAll(/"[^"]*"|'[^']*'|[;|&\n]+|[^\s"';|&]+/g)) {
+    if (/^[;|&\n]/.test(token)) steps.push([])
+    else steps.at(-1)?.push(token.replace(/^["']|["']$/g, ''))
+  }
+  return steps.flatMap((words) => {
+    while (words[0] !== undefined && /^(?:\w+=.*|cross-env|npx|exec|call|@?echo_off)$/.test(words[0])) words.shift()
+    const program = words[0]
+    if (program === undefined) return []
+    if (!interpreters.test(program)) {
+      return [{ program, file: /^\.{0,2}\/|\.(?:c|m)?js$|\.sh$/.test(program) ? program : null }]
+    }
+    const inline = words.some((word) => /^(?:-e|-p|-pe|-c|--eval|--print)$/.test(word))
+    let at = 1
+    while (words[at]?.startsWith('-') === true) at += flagsWithValue.has(words[at] ?? '') ? 2 : 1
+    return [{ program, file: inline ? null : (words[at] ?? null) }]
+  })
 }
 
 /** Programs that build or fetch a native add-on and do nothing else. */
 const builders =
   /^(?:node-gyp|node-gyp-build|node-gyp-build-optional-packages|prebuild-install|node-pre-gyp|cmake-js|prebuildify|napi-postinstall|node-waf)$/
 
-export type CommandKind = 'nothing' | 'builder' | 'program'
+/** What a program is: one that changes nothing, a known builder, an interpreter, or something of another package. */
+export function kindOfProgram(program: string): 'nothing' | 'builder' | 'interpreter' | 'foreign' {
+  if (/^(?:echo|exit|true|:|cd)$/.test(program)) return 'nothing'
+  if (builders.test(program)) return 'builder'
+  return interpreters.test(program) ? 'interpreter' : 'foreign'
+}
 
 /** Whether a command line as a whole does nothing, only builds native code, or runs something. */
-export function kindOfCommand(steps: readonly Step[]): CommandKind {
-  const real = steps.filter(({ program }) => !/^(?:echo|exit|true|:|cd|rebuild)$/.test(program))
+export function kindOfCommand(steps: readonly Step[]): 'nothing' | 'builder' | 'program' {
+  const real = steps.map(({ program }) => kindOfProgram(program)).filter((kind) => kind !== 'nothing')
   if (real.length === 0) return 'nothing'
-  return real.every(({ program }) => builders.test(program)) ? 'builder' : 'program'
+  return real.every((kind) => kind === 'builder') ? 'builder' : 'program'
 }

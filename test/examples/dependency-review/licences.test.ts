@@ -145,6 +145,7 @@ test.each<[string, object, Readonly<Record<string, Content>>, readonly string[]]
     { LICENSE: `${MIT}${GPL3}` },
     ['medium licence.mismatch'],
   ],
+  ['a choice whose both texts are there', { license: '(MIT OR GPL-3.0-or-later)' }, { LICENSE: `${MIT}${GPL3}` }, []],
   ['copyleft in a permissive project', { license: 'GPL-3.0-only' }, { LICENSE: GPL3 }, ['high licence.obligations']],
   [
     'copyleft by text alone',

@@ -50,6 +50,12 @@ test.each<[string, object, readonly string[]]>([
   ],
   ['a pattern that matches', { exports: { './*': './dist/*.mjs' } }, []],
   ['a pattern that matches nothing', { exports: { './*': './gone/*.js' } }, ['low exports../* missing']],
+  ['a folder', { exports: { './': './', './dist/': './dist/', './src/': './src/' } }, ['low exports../src/ missing']],
+  [
+    'types without the dot',
+    { exports: { '.': { types: 'index.d.ts', default: './index.js' } } },
+    ['low exports...types missing'],
+  ],
   ['a path that is closed', { exports: { './internal/*': null, '.': './index.js' } }, []],
   ['a fallback list', { exports: { '.': ['not:valid', './index.js'] } }, []],
   ['exports of a wrong type', { exports: 7 }, []],
