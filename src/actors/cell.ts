@@ -610,6 +610,7 @@ export class Cell {
     this.parts.failing = times < poisonAfter ? { item, times } : undefined
     if (times >= poisonAfter) return false
     if (context.envelope?.ask !== undefined) context.envelope.ask.accepted = false
+    this.#lane.forceFirst(item)
     return true
   }
 
@@ -1035,11 +1036,7 @@ export class Cell {
     parts.openAsks = old.openAsks
     old.openAsks = undefined
     for (let open = parts.openAsks; open !== undefined; open = open.next) open.target = this
-    if (old.failing !== undefined) {
-      parts.failing = old.failing
-      // Only items of the user lane are ever noted as failing.
-      this.#lane.forceFirst(old.failing.item as Item)
-    }
+    parts.failing = old.failing
     this.#lane.putBack('postpone')
     this.#lane.putBack('stash')
   }

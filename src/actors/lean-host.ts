@@ -11,10 +11,16 @@ export function leanHost(logic: HandlerLogic): Host {
   // This host is the only one that writes the snapshot of its cells.
   const snapshotOf = (cell: Cell): HandlerSnapshot<unknown> => cell.snapshot as HandlerSnapshot<unknown>
 
+  const advance = (cell: Cell, next: unknown): void => {
+    const before = snapshotOf(cell)
+    const after = logic.apply(before, next)
+    if (after !== before) cell.publish(after)
+  }
+
   const settle = async (context: MessageContext, pending: Promise<unknown>): Promise<void> => {
     const next = await pending
     const { cell } = context
-    if (!context.fenced) cell.publish(logic.apply(snapshotOf(cell), next))
+    if (!context.fenced) advance(cell, next)
     else if (next !== undefined) cell.zombie('state')
   }
 
@@ -28,14 +34,12 @@ export function leanHost(logic: HandlerLogic): Host {
     },
     react(context) {
       const { cell } = context
-      const before = snapshotOf(cell)
-      const next = logic.react(context, before)
+      const next = logic.react(context, snapshotOf(cell))
       if (next === undefined) return undefined
       if (typeof next === 'object' && next !== null && 'then' in next && typeof next.then === 'function') {
         return settle(context, next as Promise<unknown>)
       }
-      const after = logic.apply(before, next)
-      if (after !== before) cell.publish(after)
+      advance(cell, next)
       return undefined
     },
     end(cell, reason) {

@@ -409,6 +409,51 @@ export function describeHandlerHost({ name, on, canResume }: HandlerHost): void 
         expect(tries).toEqual([false, true])
       })
 
+      test('given an async handler that postpones, then it is not tried again before the state changes', async () => {
+        await using test = await createTestRuntime()
+        let tries = 0
+        const patient = defineActor({
+          name: 'patient',
+          protocol: { open: message(), enter: message() },
+          state: () => ({ open: false }),
+          on: {
+            open: () => ({ open: true }),
+            enter: async ({ state, postpone }) => {
+              tries += 1
+              await Promise.resolve()
+              if (!state.open) postpone()
+            },
+          },
+        })
+        const ref = test.runtime.spawn(on(patient))
+        ref.tell({ type: 'enter' })
+        await test.settle()
+        expect(tries).toBe(1)
+        ref.tell({ type: 'open' })
+        await test.settle()
+        expect(tries).toBe(2)
+      })
+
+      test('given an async handler that changes nothing, then subscribers are not told', async () => {
+        await using test = await createTestRuntime()
+        const idle = defineActor({
+          name: 'idle',
+          protocol: { wait: message() },
+          state: () => 0,
+          on: {
+            wait: async () => {
+              await Promise.resolve()
+            },
+          },
+        })
+        const ref = test.runtime.spawn(on(idle))
+        await test.settle()
+        const before = ref.snapshot
+        ref.tell({ type: 'wait' })
+        await test.settle()
+        expect(ref.snapshot).toBe(before)
+      })
+
       test('given more stashed than the bound, then the actor crashes with STASH_FULL and nothing is silent', async () => {
         await using test = await createTestRuntime()
         const hoarder = defineActor({
