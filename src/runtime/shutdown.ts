@@ -243,12 +243,9 @@ export class Shutdown {
   /** The time is up: whoever is left is fenced, children before parents, so that nobody waits for anybody. */
   #killAll(): void {
     for (const cell of [...this.#cells()].reverse()) {
-      if (cell.status !== 'stopped') {
-        if (cell !== this.#root) this.#killed.push(cell.path)
-        cell.kill()
-      }
-      // No restart comes that would take over its mailbox.
-      if (cell.keepsMailbox) cell.discard()
+      if (cell.status === 'stopped') continue
+      if (cell !== this.#root) this.#killed.push(cell.path)
+      cell.kill()
     }
   }
 }

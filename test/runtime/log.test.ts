@@ -194,6 +194,14 @@ describe('what it costs', () => {
     await test.until(test.runtime.shutdown())
   })
 
+  test('given a logger that does not say its level, then single messages are not listened to', async () => {
+    const test = await createTestRuntime()
+    await logEvents(test.runtime, { ...memoryLogger(), trace: () => undefined })
+    expect(listening()).not.toContain('handled')
+    expect(listening()).toHaveLength(Object.keys(eventChannels).length - 1)
+    await test.until(test.runtime.shutdown())
+  })
+
   test('given a logger at trace, then each handled message is written with its time', async () => {
     const test = await createTestRuntime()
     const lines: string[] = []

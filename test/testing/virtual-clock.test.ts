@@ -114,6 +114,15 @@ describe('one by one', () => {
     expect(fired).toEqual(Array.from({ length: 50 }, (_, i) => i))
   })
 
+  test('given a timer that is cleared far from the next, then the order of the others is kept', () => {
+    const clock = new VirtualClock()
+    const fired: number[] = []
+    const [, , , third] = [0, 100, 1, 110, 120, 2, 3].map((ms) => clock.setTimeout(() => fired.push(ms), ms))
+    clock.clearTimeout(third)
+    clock.advanceBy(200)
+    expect(fired).toEqual([0, 1, 2, 3, 100, 120])
+  })
+
   test('given a timer that sets one for now, then that fires in the same step, and time does not run ahead', () => {
     const clock = new VirtualClock()
     const at: number[] = []
