@@ -79,19 +79,24 @@ class LaneModel {
 }
 
 type Step =
-  | 'offer'
-  | 'force'
-  | 'forceFirst'
-  | 'park'
-  | 'unpark'
-  | 'shift'
-  | 'stash'
-  | 'postpone'
-  | 'unstash'
-  | 'stateChanged'
+  'offer' | 'force' | 'forceFirst' | 'park' | 'unpark' | 'shift' | 'stash' | 'postpone' | 'unstash' | 'stateChanged'
 
 const steps = fc.array(
-  fc.constantFrom<Step>('offer', 'offer', 'offer', 'force', 'forceFirst', 'park', 'unpark', 'shift', 'shift', 'stash', 'postpone', 'unstash', 'stateChanged'),
+  fc.constantFrom<Step>(
+    'offer',
+    'offer',
+    'offer',
+    'force',
+    'forceFirst',
+    'park',
+    'unpark',
+    'shift',
+    'shift',
+    'stash',
+    'postpone',
+    'unstash',
+    'stateChanged',
+  ),
   { maxLength: 120 },
 )
 
@@ -157,7 +162,8 @@ describe('a lane', () => {
           expect(lane.isEmpty).toBe(model.queue.length + model.parked.length + lane.setAsideCount === 0)
           // Invariant 1: the bound holds, apart from signals and from what was put back.
           const forced = model.queue.filter((item) => !isMessage(item)).length
-          if (!script.includes('unstash') && !script.includes('stateChanged')) expect(lane.length).toBeLessThanOrEqual(capacity + forced)
+          if (!script.includes('unstash') && !script.includes('stateChanged'))
+            expect(lane.length).toBeLessThanOrEqual(capacity + forced)
         }
         const left = [...model.stashed, ...model.postponed, ...model.queue]
         const waiting = model.parked.map((sender) => sender.item)

@@ -87,7 +87,8 @@ describe('a full mailbox', () => {
       )
     }
     await t.settle()
-    if (row.how === 'ask' && row.sender === 'accepted') expect(learned).toBe('waits') // taken, not answered yet
+    if (row.how === 'ask' && row.sender === 'accepted')
+      expect(learned).toBe('waits') // taken, not answered yet
     else expect(learned).toBe(row.sender)
     await open()
     if (row.sender === 'waits' || row.sender === 'accepted') expect(learned).toBe('accepted')
@@ -191,7 +192,10 @@ describe('senders that wait for room', () => {
   test('given an actor that is killed, then those that wait learn why, and their messages are no dead letters', async () => {
     await using t = await createTestRuntime()
     const { ref } = await fullBox(t, { overflow: 'park' })
-    const refused = expect(ref.offer({ type: 'box.put', n: 3 })).rejects.toMatchObject({ code: 'TARGET_DOWN', reason: { kind: 'killed' } })
+    const refused = expect(ref.offer({ type: 'box.put', n: 3 })).rejects.toMatchObject({
+      code: 'TARGET_DOWN',
+      reason: { kind: 'killed' },
+    })
     ref.kill()
     await t.settle()
     await refused
@@ -232,7 +236,10 @@ describe('senders that wait for room', () => {
     await open()
     void ref.stop()
     await t.settle()
-    await expect(ref.offer({ type: 'box.put', n: 9 })).rejects.toMatchObject({ code: 'TARGET_DOWN', reason: { kind: 'shutdown' } })
+    await expect(ref.offer({ type: 'box.put', n: 9 })).rejects.toMatchObject({
+      code: 'TARGET_DOWN',
+      reason: { kind: 'shutdown' },
+    })
   })
 })
 
