@@ -85,6 +85,21 @@ describe('a turn is bounded', () => {
     },
   )
 
+  test('in messages: given async handlers that leave nothing queued while they wait, then what follows in microtasks is the same turn', async () => {
+    const scheduler = new TurnByTurn()
+    let handled = 0
+    const runtime = await createRuntime({ clock: new VirtualClock(), scheduler, dispatcher: { messagesPerTurn: 7 } })
+    const actor = counted(() => (handled += 1), true)
+    for (let i = 0; i < 5; i += 1) runtime.spawn(actor).tell({ type: 'go', left: 99 })
+    const turns: number[] = []
+    while (await scheduler.macrotask()) {
+      if (handled > 0) turns.push(handled)
+      handled = 0
+    }
+    expect(turns.reduce((sum, count) => sum + count, 0)).toBe(500)
+    expect(Math.max(...turns)).toBe(7)
+  })
+
   test.each([
     [5, 1],
     [5, 2],

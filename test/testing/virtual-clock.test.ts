@@ -33,18 +33,18 @@ class NaiveClock {
 }
 
 describe('against a naive model', () => {
-  const delay = fc.oneof(fc.integer({ min: -5, max: 20 }), fc.constantFrom(0, 0.5, Infinity, NaN))
+  const delay = fc.oneof(fc.integer({ min: -5, max: 60 }), fc.constantFrom(0, 0.5, Infinity, NaN))
   const step = fc.oneof(
     {
-      weight: 4,
+      weight: 8,
       arbitrary: fc.record({
         kind: fc.constant('set' as const),
         delayMs: delay,
         then: fc.option(delay),
-        clears: fc.nat(40),
+        clears: fc.nat(100),
       }),
     },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('clear' as const), index: fc.nat(40) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('clear' as const), index: fc.nat(100) }) },
     {
       weight: 1,
       arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.integer({ min: -3, max: 15 }) }),
@@ -53,7 +53,7 @@ describe('against a naive model', () => {
 
   test('any setting, clearing and advancing, also from timers that fire, does the same', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 250, size: 'max' }), (steps) => {
         const clock = new VirtualClock()
         const naive = new NaiveClock()
         const fired: string[] = []
@@ -100,7 +100,7 @@ describe('against a naive model', () => {
           expect(clock.nextDueMs).toBe(due === Infinity ? undefined : due)
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 })
@@ -117,10 +117,11 @@ describe('one by one', () => {
   test('given a timer that is cleared far from the next, then the order of the others is kept', () => {
     const clock = new VirtualClock()
     const fired: number[] = []
-    const [, , , third] = [0, 100, 1, 110, 120, 2, 3].map((ms) => clock.setTimeout(() => fired.push(ms), ms))
-    clock.clearTimeout(third)
-    clock.advanceBy(200)
-    expect(fired).toEqual([0, 1, 2, 3, 100, 120])
+    const delaysMs = [8, 39, 42, 10, 2, 35, 44, 24, 40, 33, 16]
+    const timers = delaysMs.map((ms) => clock.setTimeout(() => fired.push(ms), ms))
+    clock.clearTimeout(timers[2])
+    clock.advanceBy(50)
+    expect(fired).toEqual([2, 8, 10, 16, 24, 33, 35, 39, 40, 44])
   })
 
   test('given a timer that sets one for now, then that fires in the same step, and time does not run ahead', () => {
