@@ -7,7 +7,7 @@ import { startErlang } from './erlang.ts'
 import { sectionOf, suiteRows } from './suite.ts'
 
 /** `npm run oracle:otp -- --cases 10000` runs fresh ones. */
-const cases = 400
+const cases = 800
 const seed = 20_240_521
 
 /** What the cases must reach for the comparison to mean anything. */

@@ -1,26 +1,22 @@
 import * as z from 'zod'
 import {
-  child,
   countChildren,
   defineActor,
   deleteChild,
-  dynamicSupervisor,
   EchelonError,
   exits,
   message,
   restartChild,
   startChild,
   startDynamicChild,
-  supervisor,
   terminateChild,
   whichChildren,
-  type AnyDefinition,
   type ChildSpec,
-  type ExitReason,
   type Ref,
 } from 'echelon'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
-import type { AskStep, ChildCase, ExitHow, ExitStep, OtpCase, StartResult, Step, TreeCase, Worker } from './case.ts'
+import type { AskStep, ExitStep, OtpCase, Step, TreeCase } from './case.ts'
+import { Subject, type DynamicInput, type workerProtocol } from './subject.ts'
 import { TraceBook } from './trace-book.ts'
 import type { Entry, SupervisorState, Trace } from './trace.ts'
 
@@ -30,23 +26,6 @@ export async function runCase(otpCase: OtpCase): Promise<Trace> {
   return await new CaseRun(test).run(otpCase)
 }
 
-const reasons: Readonly<Record<Exclude<ExitHow, 'crash'>, ExitReason>> = {
-  normal: exits.normal,
-  shutdown: exits.shutdown(),
-  'shutdown(x)': exits.shutdown('x'),
-}
-
-/** What a dynamic child is told about itself: below a dynamic supervisor all definitions are alike. */
-const dynamicInputSchema = z.object({
-  id: z.string(),
-  under: z.string(),
-  script: z.array(z.enum(['ok', 'fail', 'ignore'])).readonly(),
-})
-type DynamicInput = z.infer<typeof dynamicInputSchema>
-
-const workerProtocol = {
-  'worker.exit': message({ how: z.enum(['normal', 'shutdown', 'shutdown(x)', 'crash', 'kill']) }),
-}
 /** Does something in its turn: what was told to others before happens before it. */
 const errand = defineActor({
   name: 'errand',
@@ -65,6 +44,7 @@ type AdminRef = Ref & Parameters<typeof startChild>[0] & Parameters<typeof start
 class CaseRun {
   readonly #test: TestRuntime
   readonly #book: TraceBook
+  readonly #subject: Subject
   readonly #errand: { tell(message: { type: 'errand.do'; task: () => void }): void }
   /** Milliseconds that steps asked to pass; what stubborn children made pass beside them does not add up. */
   #askedMs = 0
@@ -72,6 +52,7 @@ class CaseRun {
   constructor(test: TestRuntime) {
     this.#test = test
     this.#book = new TraceBook(test.clock)
+    this.#subject = new Subject(this.#book)
     this.#errand = test.runtime.spawn(errand)
   }
 
@@ -112,127 +93,15 @@ class CaseRun {
     return await Promise.all(answers)
   }
 
-  // ---------------------------------------------------------------- the tree under test
-
   #start(tree: TreeCase): string {
     this.#book.place('/user/root', 'root', false)
     try {
-      this.#test.runtime.spawn(this.#observed(this.#supervisor(tree)), { name: 'root', restart: 'temporary' })
+      this.#test.runtime.spawn(this.#subject.root(tree), { name: 'root', restart: 'temporary' })
       return 'ok'
     } catch (error) {
       return this.#book.failureOf(error)
     }
   }
-
-  #supervisor(tree: TreeCase): AnyDefinition {
-    const intensity = { restarts: tree.intensity, withinMs: tree.periodS * 1_000 }
-    const { autoShutdown } = tree
-    return tree.strategy === 'dynamic'
-      ? dynamicSupervisor('supervisor', { child: this.#spec(tree.child, tree.id, 'dynamic'), intensity, autoShutdown })
-      : supervisor('supervisor', {
-          strategy: tree.strategy,
-          intensity,
-          autoShutdown,
-          children: tree.children.map((each) => this.#spec(each, tree.id)),
-        })
-  }
-
-  #spec({ id, restart, shutdown, significant, script, runs }: ChildCase, under: string, kind?: 'dynamic'): ChildSpec {
-    const definition = typeof runs === 'object' ? this.#supervisor(runs) : this.#worker(runs)
-    const start = ({ input }: { readonly input: unknown }): 'ignore' | void => {
-      const told = kind === 'dynamic' ? dynamicInputSchema.parse(input) : { id, under, script }
-      return this.#beforeStart(told, definition.type)
-    }
-    // A definition is data: this is the same one with a start function.
-    const started = { ...definition, start } as AnyDefinition
-    return child(this.#observed(started, script), {
-      id: this.#book.segmentOf(id, under),
-      restart,
-      shutdown,
-      significant,
-    })
-  }
-
-  #specOrNone({ child: given, supervisor: under }: AskStep & { readonly do: 'start_child' }): ChildSpec | undefined {
-    try {
-      return this.#spec(given, under)
-    } catch (error) {
-      if (error instanceof EchelonError && error.code === 'CHILD_SPEC_INVALID') return undefined
-      throw error
-    }
-  }
-
-  /** The host is the one place that sees each incarnation begin and end, as Erlang's oracle sees each process. */
-  #observed(definition: AnyDefinition, script: readonly StartResult[] = []): AnyDefinition {
-    const book = this.#book
-    const { host } = definition
-    return {
-      ...definition,
-      host: {
-        ...host,
-        start: (cell, previous) => {
-          const dynamic = dynamicInputSchema.safeParse(cell.input)
-          book.begin(cell, dynamic.success ? dynamic.data.script : script)
-          host.start(cell, previous)
-        },
-        end: (cell, reason) => {
-          book.end(cell, reason)
-          host.end(cell, reason)
-        },
-      },
-    }
-  }
-
-  /** Acts the script, as far as it says that nothing starts at all. Whether a worker fails is decided where its path is known. */
-  #beforeStart({ id, under, script }: DynamicInput, type: 'worker' | 'supervisor'): 'ignore' | void {
-    if (type === 'worker') {
-      if (this.#book.nextResult(id, script) !== 'ignore') return undefined
-    }
-    const result = this.#book.attempt(id, script)
-    if (result === 'ok') return undefined
-    this.#book.add({
-      owner: this.#book.ownerBelow(under),
-      kind: result === 'fail' ? 'start_failed' : 'start_ignored',
-      id,
-      reason: '',
-    })
-    if (result === 'fail') throw new Error('nope')
-    return 'ignore'
-  }
-
-  #worker(runs: Worker): AnyDefinition {
-    const book = this.#book
-    return defineActor({
-      name: 'worker',
-      protocol: workerProtocol,
-      input: z.unknown(),
-      state: () => book.beginning,
-      on: {
-        'worker.exit': ({ state, message: { how }, stop, self }) => {
-          if (how === 'kill') {
-            self.kill()
-            return
-          }
-          book.say(state, 'exits', how)
-          if (how === 'crash') throw new Error('boom')
-          stop(reasons[how])
-        },
-        'actor.stopping': ({ state, message }) => {
-          if (state.said !== undefined || !('reason' in message)) return undefined
-          const { reason } = message
-          if (runs === 'stubborn') {
-            book.say(state, 'ignores_signal', book.describe(reason))
-            return new Promise<never>(() => undefined)
-          }
-          book.say(state, 'stop', book.describe(reason))
-          if (runs === 'failing') throw new Error('boom')
-          return undefined
-        },
-      },
-    })
-  }
-
-  // ---------------------------------------------------------------- steps
 
   #step(step: Step): string | Promise<string> {
     switch (step.do) {
@@ -285,6 +154,15 @@ class CaseRun {
       return await this.#put(step, ref)
     } catch (error) {
       return refusals[error instanceof EchelonError ? error.code : ''] ?? String(error)
+    }
+  }
+
+  #specOrNone({ child: given, supervisor: under }: AskStep & { readonly do: 'start_child' }): ChildSpec | undefined {
+    try {
+      return this.#subject.spec(given, under)
+    } catch (error) {
+      if (error instanceof EchelonError && error.code === 'CHILD_SPEC_INVALID') return undefined
+      throw error
     }
   }
 
