@@ -61,9 +61,12 @@ function isAbsent(error: unknown): boolean {
 export class Disk {
   /** Absolute, with every symbolic link resolved. */
   readonly #root: string
+  /** What the path of everything below it begins with. */
+  readonly #prefix: string
 
   private constructor(root: string) {
     this.#root = root
+    this.#prefix = root.endsWith(path.sep) ? root : root + path.sep // the root of a drive ends so
   }
 
   /** @throws the file system's own error when `root` does not exist. */
@@ -82,7 +85,7 @@ export class Disk {
     if (!Disk.isConfined(relative)) return { kind: 'outside' }
     try {
       const real = await realpath(path.join(this.#root, relative))
-      if (real !== this.#root && !real.startsWith(this.#root + path.sep)) return { kind: 'outside' }
+      if (real !== this.#root && !real.startsWith(this.#prefix)) return { kind: 'outside' }
       return { real }
     } catch (error) {
       return isAbsent(error) ? { kind: 'missing' } : { kind: 'unreadable', reason: failure(error) }

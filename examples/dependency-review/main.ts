@@ -24,6 +24,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
+// Whoever reads may go away (`| head`); the report is worth finishing all the same.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+
 const wantsJson = process.argv.includes('--json') // also for an error in the command line itself
 const display = wantsJson ? jsonDisplay(process.stdout) : textDisplay(process.stderr, process.stdout)
 try {

@@ -55,5 +55,6 @@ export function sourceFindings(entry: PackageEntry): Finding[] {
 
 /** Addresses can carry a user name and a token. */
 function withoutSecrets(address: string): string {
-  return address.replace(/\/\/[^/@\s]*@/, '//').replace(/([?&][^=&]*(?:token|key|secret|auth)[^=&]*=)[^&#]*/gi, '$1…')
+  const text = address.slice(0, 2_000) // the patterns are slow on addresses without end
+  return text.replace(/\/\/[^/@\s]*@/, '//').replace(/([?&][^=&]*(?:token|key|secret|auth)[^=&]*=)[^&#]*/gi, '$1…')
 }

@@ -64,20 +64,50 @@ function whyUnusable(read: ReadResult, maxMib: number): string | null {
 /** npm's `workspaces`: globs of folders; `!` takes away. */
 export function workspaceMatcher(manifest: JsonRecord): (path: string) => boolean {
   const field = manifest['workspaces']
-  const globs = asStrings(asRecord(field)?.['packages'] ?? field).slice(0, 200)
-  const rules = globs.map((glob) => ({
-    keeps: !glob.startsWith('!'),
-    pattern: globPattern(glob.replace(/^!/, '').slice(0, 500)),
-  }))
-  return (path) => rules.reduce((is, rule) => (rule.pattern.test(path) ? rule.keeps : is), false)
+  const globs = asStrings(asRecord(field)?.['packages'] ?? field)
+    .filter((glob) => glob.length <= 500)
+    .slice(0, 200)
+  const rules = globs.map((glob) => {
+    const body = glob
+      .slice(0, 500)
+      .replace(/^!/, '')
+      .replace(/^\.?\//, '')
+    return { keeps: !glob.startsWith('!'), segments: body.split('/').filter((segment) => segment !== '') }
+  })
+  return (path) => {
+    const segments = path.split('/')
+    return rules.reduce((is, rule) => (matches(rule.segments, segments, '**', inSegment) ? rule.keeps : is), false)
+  }
 }
 
-function globPattern(glob: string): RegExp {
-  const body = glob
-    .replace(/^\.?\//, '')
-    .replace(/\/+$/, '')
-    .split(/(\*{2,}\/?|\*)/)
-    .map((part) => (part.startsWith('**') ? '.*' : part === '*' ? '[^/]*' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')))
-    .join('')
-  return new RegExp(`^${body}$`)
+const inSegment = (pattern: string, segment: string): boolean =>
+  matches(Array.from(pattern), Array.from(segment), '*', (a, b) => a === b)
+
+/**
+ * Whether `items` fit `pattern`, in which `any` stands for any number of items. It goes back to the last `any` only, so the
+ * time is bounded by the product of the lengths; a regular expression of many stars can take for ever.
+ */
+function matches(
+  pattern: readonly string[],
+  items: readonly string[],
+  any: string,
+  fits: (pattern: string, item: string) => boolean,
+): boolean {
+  let [at, star, mark] = [0, -1, 0]
+  for (let item = 0; item < items.length;) {
+    const wanted = pattern[at]
+    if (wanted === any) {
+      star = at
+      mark = item
+      at += 1
+    } else if (wanted !== undefined && fits(wanted, items[item] ?? '')) {
+      at += 1
+      item += 1
+    } else if (star !== -1) {
+      at = star + 1
+      mark += 1
+      item = mark
+    } else return false
+  }
+  return pattern.slice(at).every((rest) => rest === any)
 }

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 
 import { Disk } from '../../../examples/dependency-review/disk.ts'
+import { workspaceMatcher } from '../../../examples/dependency-review/inventory/project.ts'
 import { readInventory } from '../../../examples/dependency-review/inventory/inventory.ts'
 import { lockfileOf, ProjectFolder, soundPackage } from './project-folder.ts'
 import { reviewQuietly, rulesOf } from './review-quietly.ts'
@@ -259,4 +260,23 @@ test('given several copies, when reviewed, then versions, who asks and the loss 
   expect(finding?.detail).toContain('for `a@1.0.0` (`^1`)')
   expect(finding?.detail).toContain('for `the project` (`^2`)')
   expect(finding?.advice).toContain('No version suits everybody')
+})
+
+test.each([
+  [['packages/*'], 'packages/a', true],
+  [['packages/*'], 'packages/a/b', false],
+  [['packages/**'], 'packages/a/b', true],
+  [['./apps/*-web/'], 'apps/my-web', true],
+  [['apps/*-web'], 'apps/my-webs', false],
+  [['**/lib'], 'a/b/lib', true],
+  [['packages/*', '!packages/x'], 'packages/x', false],
+  [['!packages/x', 'packages/*'], 'packages/x', true],
+  [['exact'], 'exact', true],
+  [['a.c'], 'abc', false],
+  [[], 'packages/a', false],
+  [[`${'*a'.repeat(240)}*b`], 'a'.repeat(2_000), false],
+  [[`${'**/a/'.repeat(100)}b`], 'a/'.repeat(500), false],
+])("given workspaces (%#), when a folder is looked at, then npm's globs decide", (workspaces, path, is) => {
+  expect(workspaceMatcher({ workspaces })(path)).toBe(is)
+  expect(workspaceMatcher({ workspaces: { packages: workspaces } })(path)).toBe(is)
 })
