@@ -35,6 +35,8 @@ type Item = Message | Envelope | Cell
 
 /** A watched actor ended badly and this one's logic has no `actor.down`. Never leaves the mailbox. */
 const deathPactType = 'actor.death-pact'
+/** The top of a node. */
+const rootPath = actorPath('/')
 /** Start time of a message that nobody times. */
 const notTimed = -1
 
@@ -106,7 +108,8 @@ export class Cell {
   }
 
   get path(): ActorPath {
-    return actorPath(this.parent === undefined ? this.name : `${this.parent.path}/${this.name}`)
+    if (this.parent === undefined) return rootPath
+    return actorPath(this.parent.parent === undefined ? `/${this.name}` : `${this.parent.path}/${this.name}`)
   }
 
   get origin(): EventOrigin {

@@ -66,7 +66,7 @@ export interface ActorContext<P extends Protocol = Protocol> {
   escalate<Choice extends string>(request: EscalationRequest<Choice>): Promise<EscalationOutcome<Choice>>
 }
 
-export type RefOf<D> = D extends ActorDefinition<infer P, infer _Input, infer S> ? Ref<P, S> : never
+export type RefOf<D> = D extends ActorDefinition<infer P, infer _Input, infer S> ? Ref<P, S> : Ref
 
 /**
  * The context of one message: fresh for each, so that a handler that goes on after an `await` still sees its own. Its

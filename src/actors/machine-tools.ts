@@ -14,7 +14,8 @@ import {
   type SetupTypes,
   type UnknownActorLogic,
 } from 'xstate'
-import type { MessageContext } from './context.ts'
+import { NotHostedError } from '../core/errors.ts'
+import type { ActorContext, MessageContext } from './context.ts'
 import type { Signal } from './definition.ts'
 import type { Protocol, ReceivedOf, ReplyOf } from './protocol.ts'
 import { hostedContext } from './root-host.ts'
@@ -60,6 +61,13 @@ export interface MachineTools<P extends Protocol> {
   readonly reply: <C extends MachineContext, X extends EventObject, E extends EventObject>(
     answer: (args: ActionArgs<C, X, E>) => ReplyOf<P, X['type'] & keyof P & string>,
   ) => (args: ActionArgs<C, X, E>) => void
+  /**
+   * An action that does what only an actor of the runtime can: spawn, watch, publish, look up, escalate, set timers. What
+   * comes of it later is told to the chart: `act((actor) => actor.escalate(request).then(({ choice }) => actor.self.tell(...)))`.
+   */
+  readonly act: <C extends MachineContext, X extends EventObject, E extends EventObject>(
+    run: (actor: ActorContext<P>, args: ActionArgs<C, X, E>) => unknown,
+  ) => (args: ActionArgs<C, X, E>) => void
   /** An action that sets the current event aside until `unstashAll`. */
   readonly stash: PlainAction
   readonly unstashAll: PlainAction
@@ -74,6 +82,17 @@ const tools: MachineTools<Protocol> = {
   setup: setup as unknown as MachineTools<Protocol>['setup'],
   reply: (answer) => (args) => {
     contextOf(args)?.reply(answer(args))
+  },
+  act: (run) => (args) => {
+    const context = contextOf(args)
+    if (context === undefined) throw new NotHostedError('act() in an entry action of the first state, or outside of a runtime')
+    const pending = run(context, args)
+    // A promise that rejects is the chart's failure, like anything else that it does.
+    if (pending instanceof Promise) {
+      pending.catch((error: unknown) => {
+        context.cell.fail(error, context)
+      })
+    }
   },
   stash: (args) => contextOf(args)?.stash(),
   unstashAll: (args) => contextOf(args)?.unstashAll(),

@@ -242,6 +242,10 @@ export class LocalRef implements Ref {
     return { subscribe: (listener) => this.subscribe(listener) }
   }
 
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Ref(${this.path})`
+  }
+
   toJSON(): { readonly xstate$$type: 1; readonly id: string } {
     return { xstate$$type: 1, id: this.path }
   }

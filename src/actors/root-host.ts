@@ -8,10 +8,11 @@ import {
   type Snapshot,
 } from 'xstate'
 import type { TimerHandle } from '../core/clock.ts'
-import { InterruptedError } from '../core/errors.ts'
+import { InterruptedError, MessageUnhandledError } from '../core/errors.ts'
 import { exits } from '../core/exit.ts'
 import type { Cell } from './cell.ts'
-import type { MessageContext } from './context.ts'
+import { runAsync } from './ambient.ts'
+import { MessageContext } from './context.ts'
 import { endedSnapshot, keptSnapshot, type Host, type HostedSnapshot } from './host.ts'
 
 type RootActor = Actor<AnyActorLogic>
@@ -19,6 +20,8 @@ type RootActor = Actor<AnyActorLogic>
 /** One XState root actor and what its cell needs to know of it. */
 interface Hosted {
   readonly actor: RootActor
+  /** Its logic runs code that goes on after an `await`, which has to be known as this cell's. */
+  readonly isAsync: boolean
   /** The message that it is at. */
   context: MessageContext | undefined
   /** Failure that XState reported, until the cell has taken it. */
@@ -65,7 +68,8 @@ export const rootHost: Host = {
       ...(inspect === undefined ? {} : { inspect }),
       ...(restored === undefined ? {} : { snapshot: restored.snapshot }),
     })
-    const hosted: Hosted = { actor, context: undefined, failure: undefined, ended: false, reported: new Set() }
+    const isAsync = runsAsyncCode(cell.definition.logic)
+    const hosted: Hosted = { actor, isAsync, context: undefined, failure: undefined, ended: false, reported: new Set() }
     hostedByCell.set(cell, hosted)
     hostedByActor.set(actor, hosted)
     actor.subscribe({
@@ -82,7 +86,8 @@ export const rootHost: Host = {
       },
     })
     if (cell.rules.stateOnRestart === 'snapshot') keepTimers(cell, hosted)
-    actor.start()
+    if (isAsync) runAsync(new MessageContext(cell, { type: 'actor.started' }, undefined), () => actor.start())
+    else actor.start()
     if (hosted.failure !== undefined) throw hosted.failure.error
     cell.snapshot = actor.getSnapshot()
     const nowMs = cell.kernel.clock.now()
@@ -101,7 +106,14 @@ export const rootHost: Host = {
     const { cell } = context
     const hosted = hostedByCell.get(cell)
     if (hosted === undefined) return undefined
-    send(hosted, context, context.message)
+    if (context.envelope?.ask !== undefined && !canAnswer(hosted, context)) return undefined
+    if (hosted.isAsync) {
+      runAsync(context, () => {
+        send(hosted, context, context.message)
+      })
+    } else {
+      send(hosted, context, context.message)
+    }
     return context.pending === undefined ? undefined : settle(context, hosted, context.pending)
   },
 
@@ -112,6 +124,17 @@ export const rootHost: Host = {
     hosted.actor.stop()
     if (cell.snapshot !== undefined) cell.snapshot = endedSnapshot(cell.snapshot, reason)
   },
+}
+
+/** Whether a chart does anything about a question; if not, its asker learns so at once, not at its deadline. */
+function canAnswer({ actor }: Hosted, { cell, message, refuse }: MessageContext): boolean {
+  // The snapshot of whatever logic runs here: only those of charts have `can`.
+  const snapshot = actor.getSnapshot() as Partial<AnyMachineSnapshot>
+  if (snapshot.can === undefined || snapshot.can(message)) return true
+  const error = new MessageUnhandledError(cell.path, message.type, JSON.stringify(snapshot.value), message)
+  cell.deadLetter(message, 'unhandled', error)
+  refuse(error)
+  return false
 }
 
 /** Delivers on this stack, and throws what the logic throws. */
@@ -166,6 +189,13 @@ function guarded(logic: AnyActorLogic): AnyActorLogic {
 const guardedMachines = new WeakMap<AnyStateMachine, AnyStateMachine>()
 
 const isMachine = (logic: AnyActorLogic): logic is AnyStateMachine => 'root' in logic && 'states' in logic
+
+/** Whether logic runs promises, callbacks or observables: itself, or as something that a chart invokes. */
+function runsAsyncCode(logic: AnyActorLogic): boolean {
+  if (!isMachine(logic)) return true
+  const invokes = (node: AnyStateMachine['root']): boolean => node.invoke.length > 0 || Object.values(node.states).some(invokes)
+  return Object.keys(logic.implementations.actors).length > 0 || invokes(logic.root)
+}
 
 /** Whether a current state handles this failure by name: `onError`, or a transition that names it and is not just `*`. */
 const namesError = (snapshot: AnyMachineSnapshot, type: string): boolean =>

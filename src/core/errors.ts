@@ -33,6 +33,17 @@ export class MessageUnknownError extends EchelonError {
   }
 }
 
+/** A question that the chart of its receiver does not handle in the state that it is in. */
+export class MessageUnhandledError extends EchelonError {
+  readonly code = 'MESSAGE_UNHANDLED'
+  override readonly retryable = true
+  readonly undelivered: unknown
+  constructor(to: string, type: string, state: string, undelivered: unknown) {
+    super(`${to} does not handle '${type}' in state ${state}: add a transition, or postpone it`)
+    this.undelivered = undelivered
+  }
+}
+
 /** A message whose payload its schema refuses; `issues` names each wrong field with its path. */
 export class MessageInvalidError extends EchelonError {
   readonly code = 'MESSAGE_INVALID'

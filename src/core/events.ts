@@ -24,6 +24,7 @@ export type DeadLetterReason =
   | 'crashed'
   | 'poison'
   | 'late-answer'
+  | 'unhandled'
   | 'expired'
 
 /** What an escalation is about: a failure that a tier cannot mend, or a decision beyond its authority. */

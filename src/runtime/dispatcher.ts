@@ -94,9 +94,10 @@ export class Dispatcher {
   #runCell(cell: Cell): void {
     let waiting = Math.max(1, cell.backlog)
     do {
-      const handled = cell.run(Math.min(waiting, this.#untilClock, this.#messagesLeft))
-      waiting = handled === 0 ? 0 : waiting - handled
+      const budget = Math.min(waiting, this.#untilClock, this.#messagesLeft)
+      const handled = cell.run(budget)
       this.#spend(Math.max(1, handled))
+      waiting = handled < budget ? 0 : waiting - handled // it cannot go on: its handler waits, or it has ended
     } while (waiting > 0 && this.#hasTime())
     if (cell.endTurn()) this.#ready.push(cell)
   }

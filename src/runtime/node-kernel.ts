@@ -74,7 +74,7 @@ export class NodeKernel implements Kernel {
       type: 'observer-failed',
       runtime: id,
       node,
-      path: actorPath(''),
+      path: actorPath('/'),
       incarnation: 1,
       atMs: clock.wallNow(),
       observer,

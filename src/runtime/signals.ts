@@ -7,7 +7,10 @@ export type StopSignal = 'SIGTERM' | 'SIGINT'
 export interface ProcessPort {
   on(signal: StopSignal, listener: () => void): void
   off(signal: StopSignal, listener: () => void): void
+  /** Ends the process in good order: `exit` handlers run, and what the thread pool is at is waited for. */
   exit(code: number): void
+  /** Ends the process at once, as if nobody listened to `signal`. */
+  endBy(signal: StopSignal): void
 }
 
 export const systemProcess: ProcessPort = {
@@ -20,6 +23,9 @@ export const systemProcess: ProcessPort = {
   exit: (code) => {
     process.exit(code)
   },
+  endBy: (signal) => {
+    process.kill(process.pid, signal)
+  },
 }
 
 /** What a signal stops. */
@@ -27,11 +33,8 @@ interface Stoppable {
   shutdown(options: { readonly reason: ExitReason }): Promise<unknown>
 }
 
-/** Exit codes after a shutdown in good order, and at once. A shell reports 128 + the number of the signal. */
-const codes: Readonly<Record<StopSignal, { readonly orderly: number; readonly atOnce: number }>> = {
-  SIGTERM: { orderly: 0, atOnce: 143 },
-  SIGINT: { orderly: 130, atOnce: 130 },
-}
+/** Exit codes after a shutdown in good order. A process that a second signal ended is reported as 128 + its number. */
+const codes: Readonly<Record<StopSignal, number>> = { SIGTERM: 0, SIGINT: 130 }
 
 // The keys of an object literal are exactly its type's keys.
 const stopSignals = Object.keys(codes) as readonly StopSignal[]
@@ -71,20 +74,21 @@ class SignalHandling {
   }
 
   #received(signal: StopSignal): void {
-    if (this.#state === 'stopping') this.#exit(codes[signal].atOnce)
-    else void this.#stop(signal)
+    if (this.#state !== 'stopping') {
+      void this.#stop(signal)
+      return
+    }
+    this.#release()
+    this.#process.endBy(signal)
   }
 
   async #stop(signal: StopSignal): Promise<void> {
     this.#state = 'stopping'
     await Promise.all(Array.from(this.#runtimes, (runtime) => runtime.shutdown({ reason: exits.shutdown(signal) })))
-    this.#exit(codes[signal].orderly)
-  }
-
-  #exit(code: number): void {
-    if (this.#state !== 'stopping') return // a second signal came first
+    // A second signal may have come first. It is read again, since it changes while the runtimes stop.
+    if ((this.#state as string) !== 'stopping') return
     this.#release()
-    this.#process.exit(code)
+    this.#process.exit(codes[signal])
   }
 }
 
