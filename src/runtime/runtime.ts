@@ -48,7 +48,7 @@ export interface RuntimeOptions {
   readonly shutdownMs?: number
   /**
    * Whether SIGTERM and SIGINT drain and stop this runtime and then end the process, with code 0 or 130, and a second one
-   * ends it at once, with 143 or 130. Default false. A port stands in for the process.
+   * ends it at once, as if nobody listened. Default false. A port stands in for the process.
    */
   readonly signals?: boolean | ProcessPort
 }

@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest'
+import { fromPromise } from 'xstate'
+import * as z from 'zod'
+import { defineActor, message, question } from 'echelon'
+import { createTestRuntime } from 'echelon/testing'
+
+const echo = defineActor({
+  name: 'echo',
+  protocol: { 'echo.say': question({ text: z.string() }, z.string()) },
+  on: { 'echo.say': ({ message: { text }, reply }) => void reply(text) },
+})
+
+const asker = defineActor({
+  name: 'asker',
+  protocol: { 'ask.begin': message(), 'ask.done': message({ text: z.string() }) },
+  machine: ({ setup, act }) =>
+    setup({}).createMachine({
+      initial: 'idle',
+      states: {
+        idle: {
+          on: {
+            'ask.begin': {
+              target: 'waiting',
+              actions: act(async (actor) => {
+                const text = await actor.spawn(echo).ask({ type: 'echo.say', text: 'hello' })
+                actor.self.tell({ type: 'ask.done', text })
+              }),
+            },
+          },
+        },
+        waiting: { on: { 'ask.done': { guard: ({ event }) => event.text === 'hello', target: 'told' } } },
+        told: {},
+      },
+    }),
+})
+
+test('given a chart with act(), when it spawns and asks in an action, then what comes of it is told to the chart', async () => {
+  await using runtime = await createTestRuntime()
+  const ref = runtime.runtime.spawn(asker)
+  ref.tell({ type: 'ask.begin' })
+  await runtime.settle()
+  expect(runtime.runtime.ref(`${ref.path}/echo-1`)?.isRunning).toBe(true)
+  expect(ref.snapshot.value).toBe('told')
+})
+
+test('given act() with a promise that rejects, then the chart crashes with its error', async () => {
+  const failing = defineActor({
+    name: 'failing',
+    protocol: { go: message() },
+    machine: ({ setup, act }) =>
+      setup({}).createMachine({ on: { go: { actions: act(() => Promise.reject(new Error('no luck'))) } } }),
+  })
+  await using test = await createTestRuntime()
+  const ref = test.runtime.spawn(failing, { restart: 'temporary' })
+  const { exited } = ref
+  ref.tell({ type: 'go' })
+  await test.settle()
+  expect(await exited).toMatchObject({ kind: 'crash', error: { message: 'no luck' } })
+})
+
+test('given a chart, when it is asked what its state does not handle, then the ask fails at once and the dead letter says so', async () => {
+  const gate = defineActor({
+    name: 'gate',
+    protocol: { 'gate.open': message(), 'gate.who': question({}, z.string()) },
+    machine: ({ setup, reply }) =>
+      setup({}).createMachine({
+        initial: 'shut',
+        states: {
+          shut: { on: { 'gate.open': 'open' } },
+          open: { on: { 'gate.who': { actions: reply(() => 'me') } } },
+        },
+      }),
+  })
+  await using test = await createTestRuntime()
+  const ref = test.runtime.spawn(gate)
+  const early = ref.ask({ type: 'gate.who' })
+  early.catch(() => undefined)
+  await test.settle()
+  await expect(early).rejects.toMatchObject({ code: 'MESSAGE_UNHANDLED', retryable: true })
+  expect(test.runtime.deadLetters.recent().map(({ reason }) => reason)).toEqual(['unhandled'])
+  ref.tell({ type: 'gate.open' })
+  const later = ref.ask({ type: 'gate.who' })
+  await test.settle()
+  expect(await later).toBe('me')
+})
+
+test('given an invoked promise that asks after an await, when its actor was killed meanwhile, then the ask is a zombie effect', async () => {
+  const started = Promise.withResolvers<void>()
+  const outcome = Promise.withResolvers<unknown>()
+  await using test = await createTestRuntime()
+  const target = test.runtime.spawn(echo)
+  const worker = defineActor({
+    name: 'worker',
+    protocol: { go: message() },
+    machine: ({ setup }) =>
+      setup({
+        actors: {
+          work: fromPromise(async () => {
+            await started.promise
+            await target.ask({ type: 'echo.say', text: 'too late' }).then(outcome.resolve, outcome.resolve)
+          }),
+        },
+      }).createMachine({
+        initial: 'idle',
+        states: { idle: { on: { go: 'working' } }, working: { invoke: { src: 'work' } } },
+      }),
+  })
+  const ref = test.runtime.spawn(worker, { restart: 'temporary' })
+  ref.tell({ type: 'go' })
+  await test.settle()
+  ref.kill()
+  started.resolve()
+  await test.settle()
+  expect(await outcome.promise).toMatchObject({ code: 'FENCED' })
+  expect(test.runtime.stats.zombieEffects).toBeGreaterThan(0)
+})
