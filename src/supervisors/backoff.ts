@@ -34,7 +34,7 @@ export function checkBackoff(where: string, { minMs, maxMs, jitter = 0, resetAft
  * @see Pekko's BackoffSupervisor, whose formula this is
  */
 export function backoffDelayMs({ minMs, maxMs, jitter = 0.2 }: Backoff, attempt: number, random: Random): number {
-  return Math.min(maxMs, minMs * 2 ** attempt) * (1 + random.next() * jitter)
+  return Math.min(maxMs, minMs * 2 ** Math.min(attempt, 1023)) * (1 + random.next() * jitter)
 }
 
 /** How many failures in a row a child has had: it counts from 0 again after a quiet time. */
