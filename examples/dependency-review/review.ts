@@ -38,17 +38,41 @@ export interface ReviewJob {
  * @throws {ReviewError} for a project that cannot be used and a folder that cannot be written to; and whatever made the
  * team give up.
  */
-export async function review({ options, seed, folder, display, clock, interrupt }: ReviewJob): Promise<void> {
+export async function review(job: ReviewJob): Promise<void> {
+  const { options, seed, folder, display, clock, interrupt } = job
   const { input, chaos } = options
   const disk = await openProject(input)
   const startedAtMs = clock.wallNow()
+  display.started({ input, out: folder.path, chaos, seed })
+  const { outcome, progress } = await runTeam(disk, job)
+  if (outcome === undefined) {
+    const { done, total } = tally(progress, clock.now())
+    display.interrupted({ signal: String(interrupt.reason), notWritten: FILES, done, total })
+    return
+  }
+  if (outcome.kind === 'refused') {
+    throw new ReviewError(outcome.error.code, `${input} cannot be reviewed: ${outcome.error.message}`)
+  }
+  const results = [...outcome.results.values()].flat()
+  const report = buildReport(
+    outcome.inventory,
+    results.map(({ planned, examination }) => ({ path: planned.assignment.entry.path, examination })),
+  )
+  const texts = { 'dependency-review.md': renderMarkdown(report), 'dependency-review.json': renderJson(report) }
+  const durationMs = Math.round(clock.now() - progress.startMs)
+  const run = renderRun({ input, chaos, seed, startedAtMs, durationMs, progress })
+  await folder.write(new Map(Object.entries({ ...texts, 'run.json': run })))
+  const files = FILES.map((name) => path.join(folder.path, name))
+  display.finished({ files, summary: report.summary, restarts: progress.restarts, durationMs })
+}
+
+/** Runs the team to its end, or, when interrupted, until what is at hand is finished: then there is no outcome. */
+async function runTeam(disk: Disk, { options: { chaos }, seed, display, clock, interrupt }: ReviewJob) {
   let progress = noProgress(clock.now())
   const show = (next: ReviewProgress): void => {
     progress = next
     display.progress(progress, clock.now())
   }
-  display.started({ input, out: folder.path, chaos, seed })
-
   await using runtime = await createRuntime({ node: 'review', clock, seed, shutdownMs: DRAIN_MS })
   runtime.subscribe(progressTopic, (news) => {
     show(advance(progress, news, clock.now()))
@@ -58,45 +82,9 @@ export async function review({ options, seed, folder, display, clock, interrupt 
   })
   const team = runtime.spawn(reviewTeam(disk, { rate: chaos, seed }), { name: 'review', restart: 'temporary' })
   const outcome = await outcomeOf(team, interrupt)
-  if (outcome === undefined) {
-    team.tell({ type: 'review.cancel' })
-    await runtime.shutdown()
-    const { done, total } = tally(progress, clock.now())
-    display.interrupted({ signal: String(interrupt.reason), notWritten: FILES, done, total })
-    return
-  }
-  await runtime.shutdown()
-  if (outcome.kind === 'refused')
-    throw new ReviewError(outcome.error.code, `${input} cannot be reviewed: ${outcome.error.message}`)
-
-  const { startMs, plannedMs = startMs } = progress
-  const examiningMs = Math.round(clock.now() - plannedMs)
-  const examinations = [...outcome.results.values()]
-    .flat()
-    .map(({ planned, examination }) => ({ path: planned.assignment.entry.path, examination }))
-  const report = buildReport(outcome.inventory, examinations)
-  const [markdown, json] = [renderMarkdown(report), renderJson(report)]
-  const durationMs = Math.round(clock.now() - startMs)
-  const run = renderRun({
-    input,
-    chaos,
-    seed,
-    startedAtMs,
-    planningMs: Math.round(plannedMs - startMs),
-    examiningMs,
-    durationMs,
-    progress,
-  })
-  const [markdownFile, jsonFile, runFile] = FILES
-  await folder.write(
-    new Map([
-      [markdownFile, markdown],
-      [jsonFile, json],
-      [runFile, run],
-    ]),
-  )
-  const files = FILES.map((name) => path.join(folder.path, name))
-  display.finished({ files, summary: report.summary, restarts: progress.restarts, durationMs })
+  if (outcome === undefined) team.tell({ type: 'review.cancel' })
+  await runtime.shutdown() // the last restarts and results come in before the progress is read
+  return { outcome, progress }
 }
 
 /** @throws {ReviewError} `INPUT_MISSING`, `INPUT_NOT_A_FOLDER`, `INPUT_UNREADABLE`. */

@@ -7,60 +7,72 @@ import type { Assignment, Examination } from './examination.ts'
 
 const MAX_SHOWN_COPIES = 12
 const MAX_SHOWN_REQUESTERS = 4
+/** What copies may waste before it weighs more. */
+const MUCH_BYTES = 1024 * 1024
+
+/** One copy, and what it takes on disk: null when it is not installed here. */
+type Measured = Assignment['copies'][number] & { readonly bytes: number | null }
 
 /** Compares the copies of one package: which versions, who asks for each, and what the copies cost. */
 export async function examineDuplicates(disk: Disk, { entry, copies }: Assignment): Promise<Examination> {
   const unexamined: Unexamined[] = []
-  const sizes: number[] = []
+  const measured: Measured[] = []
   for (const copy of copies) {
-    // Not installed here (an optional one, say): it costs nothing, and its absence is reported by others.
-    const listing = (await disk.presence(copy.entry.path)) === 'folder' ? await disk.walk(copy.entry.path) : null
-    if (listing?.truncated === true)
+    const isThere = (await disk.presence(copy.entry.path)) === 'folder'
+    const listing = isThere ? await disk.walk(copy.entry.path) : null
+    measured.push({ ...copy, bytes: listing?.bytes ?? null })
+    if (listing?.truncated === true) {
       unexamined.push(unexaminedPart(copy.entry, 'size', 'it has too many files; the size is a lower bound'))
-    sizes.push(listing?.bytes ?? 0)
+    }
   }
-  // The largest copy is the one that is needed anyway.
-  const lost = sizes.reduce((sum, bytes) => sum + bytes, 0) - Math.max(0, ...sizes)
   const versions = [...new Set(copies.map((copy) => copy.entry.version ?? 'unknown'))].sort(compareVersions)
-  const shared = sharedVersion(
-    versions,
-    copies.flatMap((copy) => copy.requesters.map(({ range }) => range)),
-  )
-  const inProduction = copies.filter((copy) => !copy.entry.dev).length > 1
-  const severity: Severity =
-    inProduction && versions.length > 1 && lost > 1024 * 1024
-      ? 'medium'
-      : inProduction && versions.length > 1
-        ? 'low'
-        : 'info'
-  const lines = copies.slice(0, MAX_SHOWN_COPIES).map(({ entry: copy, requesters }, index) => {
-    const who = requesters.slice(0, MAX_SHOWN_REQUESTERS).map(({ by, range }) => `${quote(by)} (${quote(range, 40)})`)
-    const more = requesters.length > who.length ? ` and ${requesters.length - who.length} more` : ''
-    return `${quote(copy.version ?? 'unknown')} at ${quote(copy.path)}, ${formatBytes(sizes[index] ?? 0)}, for ${who.length === 0 ? 'nobody that could be found' : who.join(', ') + more}`
-  })
-  const rest =
-    copies.length > lines.length ? `; and ${plural(copies.length - lines.length, 'more copy', 'more copies')}` : ''
+  const sizes = measured.map(({ bytes }) => bytes ?? 0)
+  const lostBytes = sizes.reduce((sum, bytes) => sum + bytes, 0) - Math.max(0, ...sizes) // one copy is needed anyway
+  const counted = plural(copies.length, 'copy', 'copies')
   const finding: Finding = {
     id: `duplicate.versions:${entry.name}`,
     rule: 'duplicate.versions',
-    severity,
+    severity: severityOf(measured, lostBytes),
     package: entry.name,
     version: null,
-    title:
-      versions.length > 1
-        ? `${plural(versions.length, 'version')} in ${plural(copies.length, 'copy', 'copies')}`
-        : `${plural(copies.length, 'copy', 'copies')} of one version`,
-    detail: `${lines.join('; ')}${rest}. ${formatBytes(lost)} would be saved with one copy.`,
+    title: versions.length > 1 ? `${plural(versions.length, 'version')} in ${counted}` : `${counted} of one version`,
+    detail: `${describe(measured)}. ${formatBytes(lostBytes)} would be saved with one copy.`,
     evidence: copies.slice(0, MAX_SHOWN_COPIES).map((copy) => copy.entry.declaredAt),
-    advice:
-      shared === null
-        ? 'No version suits everybody who asks: look for newer versions of those that ask for the old ones.'
-        : `Everybody who asks accepts ${quote(shared)}: ${quote('npm dedupe')} may merge them.`,
+    advice: adviceFor(versions, measured),
   }
   return { facts: {}, findings: [finding], unexamined }
 }
 
-export function compareVersions(a: string, b: string): number {
+/** Only what is installed for production weighs, and only when the versions differ. */
+function severityOf(copies: readonly Measured[], lostBytes: number): Severity {
+  const weighty = copies.filter(({ entry, bytes }) => !entry.dev && bytes !== null)
+  if (new Set(weighty.map(({ entry }) => entry.version)).size < 2) return 'info'
+  return lostBytes > MUCH_BYTES ? 'medium' : 'low'
+}
+
+function describe(copies: readonly Measured[]): string {
+  const shown = copies.slice(0, MAX_SHOWN_COPIES).map(({ entry, requesters, bytes }) => {
+    const who = requesters.slice(0, MAX_SHOWN_REQUESTERS).map(({ by, range }) => `${quote(by)} (${quote(range, 40)})`)
+    const more = requesters.length > who.length ? ` and ${requesters.length - who.length} more` : ''
+    const size = bytes === null ? 'not installed here' : formatBytes(bytes)
+    const askers = who.length === 0 ? 'nobody that could be found' : who.join(', ') + more
+    return `${quote(entry.version ?? 'unknown')} at ${quote(entry.path)}, ${size}, for ${askers}`
+  })
+  const rest = copies.length - shown.length
+  return shown.join('; ') + (rest > 0 ? `; and ${plural(rest, 'more copy', 'more copies')}` : '')
+}
+
+function adviceFor(versions: readonly string[], copies: readonly Measured[]): string {
+  const shared = sharedVersion(
+    versions,
+    copies.flatMap(({ requesters }) => requesters.map(({ range }) => range)),
+  )
+  return shared === null
+    ? 'No version suits everybody who asks: look for newer versions of those that ask for the old ones.'
+    : `Everybody who asks accepts ${quote(shared)}: ${quote('npm dedupe')} may merge them.`
+}
+
+function compareVersions(a: string, b: string): number {
   return semver.valid(a) !== null && semver.valid(b) !== null ? semver.compareBuild(a, b) : compareText(a, b)
 }
 

@@ -12,7 +12,7 @@ import {
   typeFindings,
   type Report,
 } from './manifest-checks.ts'
-import { readManifest, type Manifest } from './manifest.ts'
+import { readManifest, type Manifest, type ManifestResult } from './manifest.ts'
 import { sourceFindings } from './source.ts'
 
 const MIB = 1024 * 1024
@@ -27,64 +27,64 @@ export async function examineMaintenance(disk: Disk, { entry, project }: Assignm
     findings.push(findingAbout(entry, rule, { severity, title, detail, evidence, advice }))
   }
   const deprecated = entry.deprecated !== null
-  if (entry.deprecated !== null) {
-    report(
-      'package.deprecated',
-      entry.dev ? 'low' : 'medium',
-      'Deprecated by its maintainers',
-      `They say: ${quote(entry.deprecated)}.`,
-      [entry.declaredAt],
-      'Move to what they recommend, or to a package that is cared for.',
-    )
-  }
+  if (deprecated) deprecationFinding(entry, report)
   const read = await readManifest(disk, entry, project)
-  if (read.kind === 'excused')
+  if (read.kind === 'absent') absenceFinding(entry, report)
+  if (read.kind === 'broken') brokenFinding(read, entry, report)
+  if (read.kind === 'excused' || read.kind === 'absent' || (read.kind === 'broken' && read.outside)) {
     return { facts: { deprecated }, findings, unexamined: [unexaminedPart(entry, 'package', read.reason)] }
-  if (read.kind === 'absent') {
-    report(
-      'package.missing',
-      entry.dev ? 'low' : 'medium',
-      'Promised by the lockfile, and not installed',
-      `${quote(entry.path)} does not exist.`,
-      [entry.declaredAt],
-      `Run ${quote('npm ci')}.`,
-    )
-    return { facts: { deprecated }, findings, unexamined: [unexaminedPart(entry, 'package', read.reason)] }
-  }
-  if (read.kind === 'broken') {
-    const { outside } = read
-    report(
-      'package.malformed',
-      'high',
-      outside ? 'Leads outside of the project' : 'Its package.json is unusable',
-      `${capital(read.reason)}.`,
-      [{ file: `${entry.path}/package.json`, line: read.line }, entry.declaredAt],
-      `Delete ${quote(entry.path)} and run ${quote('npm ci')} for a fresh copy.`,
-    )
-    if (outside) return { facts: { deprecated }, findings, unexamined: [unexaminedPart(entry, 'package', read.reason)] }
   }
   const listing = await disk.walk(entry.path)
   sizeFindings(listing, entry, report)
-  const facts = {
-    deprecated,
-    bytes: listing.bytes,
-    files: listing.files.length,
-    readme: listing.files.some((file) => /^readme(?:\.|$)/i.test(file)),
-  }
+  const readme = listing.files.some((file) => /^readme(?:\.|$)/i.test(file))
+  const facts = { deprecated, bytes: listing.bytes, files: listing.files.length, readme }
   const unexamined = walkGaps(listing, entry)
-  if (read.kind === 'broken')
+  if (read.kind === 'broken') {
     return { facts, findings, unexamined: [...unexamined, unexaminedPart(entry, 'entry points', read.reason)] }
-
+  }
   const { manifest } = read
   identityFindings(manifest, entry, report)
   typeFindings(manifest, report)
-  careFindings(manifest, facts.readme, report)
+  careFindings(manifest, readme, report)
   engineFindings(manifest, entry, project.enginesNode, report)
   if (listing.truncated) return { facts, findings, unexamined }
   const points = entryPoints(manifest.record, listing.files)
   entryPointFindings(manifest, points, report)
   const missing = points.filter(({ state }) => state !== 'ok').length
   return { facts: { ...facts, entryPoints: { declared: points.length, missing } }, findings, unexamined }
+}
+
+function deprecationFinding(entry: PackageEntry, report: Report): void {
+  report(
+    'package.deprecated',
+    entry.dev ? 'low' : 'medium',
+    'Deprecated by its maintainers',
+    `They say: ${quote(entry.deprecated ?? '')}.`,
+    [entry.declaredAt],
+    'Move to what they recommend, or to a package that is cared for.',
+  )
+}
+
+function absenceFinding(entry: PackageEntry, report: Report): void {
+  report(
+    'package.missing',
+    entry.dev ? 'low' : 'medium',
+    'Promised by the lockfile, and not installed',
+    `${quote(entry.path)} does not exist.`,
+    [entry.declaredAt],
+    `Run ${quote('npm ci')}.`,
+  )
+}
+
+function brokenFinding(read: ManifestResult & { readonly kind: 'broken' }, entry: PackageEntry, report: Report): void {
+  report(
+    'package.malformed',
+    'high',
+    read.outside ? 'Leads outside of the project' : 'Its package.json is unusable',
+    `${capital(read.reason)}.`,
+    [{ file: `${entry.path}/package.json`, line: read.line }, entry.declaredAt],
+    `Delete ${quote(entry.path)} and run ${quote('npm ci')} for a fresh copy.`,
+  )
 }
 
 function walkGaps(listing: FolderListing, entry: PackageEntry): Unexamined[] {

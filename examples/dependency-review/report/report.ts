@@ -59,44 +59,18 @@ export function buildReport(
   inventory: Inventory,
   examinations: readonly { readonly path: string; readonly examination: Examination }[],
 ): ReviewReport {
-  const findings = [...inventory.findings, ...examinations.flatMap(({ examination }) => examination.findings)].sort(
-    compareFindings,
-  )
-  const unexamined = mergeUnexamined([
-    ...inventory.unexamined,
-    ...examinations.flatMap(({ examination }) => examination.unexamined),
-  ])
-  const factsByPath = new Map<string, Facts>()
-  for (const { path, examination } of examinations)
-    factsByPath.set(path, { ...factsByPath.get(path), ...examination.facts })
-  const countsByPath = new Map<string, Record<Severity, number>>()
-  const total = noFindings()
-  for (const { id, rule, severity } of findings) {
-    total[severity] += 1
-    const path = id.slice(rule.length + 1)
-    const counts = countsByPath.get(path) ?? noFindings()
-    counts[severity] += 1
-    countsByPath.set(path, counts)
-  }
-  const absent = new Set(unexamined.filter(({ aspect }) => aspect === 'package').map(({ path }) => path))
-  const packages = inventory.entries.map((entry): PackageRow => ({
-    package: clean(entry.name),
-    version: entry.version === null ? null : clean(entry.version, 60),
-    path: clean(entry.path, 500),
-    source: entry.source,
-    dev: entry.dev,
-    optional: entry.optional,
-    facts: inOrder(factsByPath.get(entry.path) ?? {}),
-    findings: countsByPath.get(entry.path) ?? noFindings(),
-    examined: !absent.has(entry.path),
-  }))
-  packages.sort((a, b) => compareText(a.package, b.package) || compareText(a.path, b.path))
+  const parts = [inventory, ...examinations.map(({ examination }) => examination)]
+  const findings = parts.flatMap((part) => part.findings).sort(compareFindings)
+  const unexamined = mergeUnexamined(parts.flatMap((part) => part.unexamined))
+  const packages = packageRows(inventory, examinations, findings, unexamined)
   const { project, lockfile, own } = inventory
+  const total = noFindings()
+  for (const { severity } of findings) total[severity] += 1
   return {
     schema: 'dependency-review/1',
     project: {
       name: clean(project.name),
-      version: project.version === null ? null : clean(project.version, 60),
+      version: cleanVersion(project.version),
       licence: project.licence === null ? null : clean(project.licence, 60),
       lockfile,
       workspaces: own.map((path) => clean(path, 500)),
@@ -112,15 +86,44 @@ export function buildReport(
     },
     findings: findings.map(cleanFinding),
     packages,
-    unexamined: unexamined.map((part) => ({
-      ...part,
-      package: clean(part.package),
-      version: part.version === null ? null : clean(part.version, 60),
-      path: clean(part.path, 500),
-    })),
+    unexamined: unexamined.map(cleanUnexamined),
     unknowable,
   }
 }
+
+function packageRows(
+  inventory: Inventory,
+  examinations: readonly { readonly path: string; readonly examination: Examination }[],
+  findings: readonly Finding[],
+  unexamined: readonly Unexamined[],
+): readonly PackageRow[] {
+  const factsByPath = new Map<string, Facts>()
+  for (const { path, examination } of examinations) {
+    factsByPath.set(path, { ...factsByPath.get(path), ...examination.facts })
+  }
+  const countsByPath = new Map<string, Record<Severity, number>>()
+  for (const { id, rule, severity } of findings) {
+    const path = id.slice(rule.length + 1)
+    const counts = countsByPath.get(path) ?? noFindings()
+    counts[severity] += 1
+    countsByPath.set(path, counts)
+  }
+  const absent = new Set(unexamined.filter(({ aspect }) => aspect === 'package').map(({ path }) => path))
+  const rows = inventory.entries.map(({ name, version, path, source, dev, optional }): PackageRow => ({
+    package: clean(name),
+    version: cleanVersion(version),
+    path: clean(path, 500),
+    source,
+    dev,
+    optional,
+    facts: inOrder(factsByPath.get(path) ?? {}),
+    findings: countsByPath.get(path) ?? noFindings(),
+    examined: !absent.has(path),
+  }))
+  return rows.sort((a, b) => compareText(a.package, b.package) || compareText(a.path, b.path))
+}
+
+const cleanVersion = (version: string | null): string | null => (version === null ? null : clean(version, 60))
 
 /** Facts with their keys in one order, whichever concern came first. */
 function inOrder({ licence, installScripts, bytes, files, readme, entryPoints, deprecated }: Facts): Facts {
@@ -140,9 +143,13 @@ function cleanFinding(finding: Finding): Finding {
     ...finding,
     id: clean(finding.id, 600),
     package: clean(finding.package),
-    version: finding.version === null ? null : clean(finding.version, 60),
+    version: cleanVersion(finding.version),
     evidence: finding.evidence.map(({ file, line }) => ({ file: clean(file, 500), line })),
   }
+}
+
+function cleanUnexamined(part: Unexamined): Unexamined {
+  return { ...part, package: clean(part.package), version: cleanVersion(part.version), path: clean(part.path, 500) }
 }
 
 /** One line for each reason: a package that is not there is unexamined by every concern for the same reason. */

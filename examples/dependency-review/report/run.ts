@@ -7,8 +7,6 @@ export interface RunFacts {
   readonly seed: number
   /** Epoch milliseconds. */
   readonly startedAtMs: number
-  readonly planningMs: number
-  readonly examiningMs: number
   readonly durationMs: number
   readonly progress: ReviewProgress
 }
@@ -19,6 +17,7 @@ export function renderRun({ startedAtMs, progress, ...facts }: RunFacts): string
     schema: 'dependency-review-run/1',
     startedAt: new Date(startedAtMs).toISOString(),
     ...facts,
+    planningMs: progress.plannedMs === undefined ? null : Math.round(progress.plannedMs - progress.startMs),
     restarts: progress.restarts,
     concerns: Object.fromEntries(progress.concerns),
     node: process.version,
