@@ -8,7 +8,6 @@ import {
   FencedError,
   MailboxFullError,
   MessageInvalidError,
-  MessageUnknownError,
   RuntimeClosedError,
   TargetDownError,
 } from '../core/errors.ts'
@@ -18,7 +17,7 @@ import { currentContext } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import type { MessageContext } from './context.ts'
 import { Envelope } from './envelope.ts'
-import { parseAnswer, parseMessage, type ProtocolEntry } from './protocol.ts'
+import { entryOf, parseAnswer, parseMessage, type ProtocolEntry } from './protocol.ts'
 
 /** Milliseconds that an ask waits when it names no `timeoutMs`: gen_server's 5 s. */
 export const defaultAskTimeoutMs = 5000
@@ -140,12 +139,7 @@ export function ask(target: Cell, given: Message, options: AskOptions = {}): Pro
 }
 
 function questionEntry(target: Cell, given: Message): ProtocolEntry {
-  const { table } = target.definition
-  const isObject = typeof given === 'object' && (given as Message | null) !== null
-  const entry = isObject ? table.get(given.type) : undefined
-  if (entry === undefined) {
-    throw new MessageUnknownError(target.path, isObject ? String(given.type) : String(given), [...table.keys()], given)
-  }
+  const entry = entryOf(target.definition.table, given, () => target.path)
   if (entry.kind !== 'question') {
     throw new MessageInvalidError(target.path, entry.type, ['it is a message and has no answer: tell it'], given)
   }

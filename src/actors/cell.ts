@@ -25,7 +25,7 @@ import { Envelope } from './envelope.ts'
 import type { HostedSnapshot } from './host.ts'
 import type { Kernel } from './kernel.ts'
 import { Lane } from './lane.ts'
-import { parseMessage } from './protocol.ts'
+import { entryOf, parseMessage } from './protocol.ts'
 import { LocalRef, cellOf, type AnyRef, type SnapshotObserver } from './ref.ts'
 import { TimerBook, type Timer } from './timers.ts'
 import { Monitor, type Down } from './watch.ts'
@@ -266,12 +266,8 @@ export class Cell {
 
   /** @throws {MessageUnknownError} `MESSAGE_UNKNOWN`, {MessageInvalidError} `MESSAGE_INVALID`. */
   parse(given: Message): Message {
-    const { table } = this.definition
-    // Callers may come from untyped code.
-    const isObject = typeof given === 'object' && (given as Message | null) !== null
-    const entry = isObject ? table.get(given.type) : undefined
-    if (entry !== undefined) return parseMessage(entry, given, () => this.path)
-    throw new MessageUnknownError(this.path, isObject ? String(given.type) : String(given), [...table.keys()], given)
+    const to = (): string => this.path
+    return parseMessage(entryOf(this.definition.table, given, to), given, to)
   }
 
   #checked(given: Message): Message | undefined {

@@ -285,7 +285,7 @@ export class MessageContext implements ActorContext {
       }
       // The kernel answers with one of the options that it was given.
       return this.cell.kernel.escalate(this.cell, request) as Promise<EscalationOutcome<Choice>>
-    }) as ActorContext['escalate']
+    })
   }
 
   /** Does `run` unless this incarnation is fenced; then it is counted and has no effect. */

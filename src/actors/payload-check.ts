@@ -21,7 +21,7 @@ export function compilePayloadCheck(schema: z.core.$ZodType): PayloadCheck | und
     case 'string':
       return isPlain(definition) ? (value) => typeof value === 'string' : byZod(schema, definition.checks)
     case 'number':
-      if ('coerce' in definition && definition.coerce === true) return undefined
+      if ('coerce' in definition && definition.coerce) return undefined
       if ('format' in definition && definition.format === 'safeint' && noChecks(definition)) return Number.isSafeInteger
       return isPlain(definition) ? Number.isFinite : byZod(schema, definition.checks)
     case 'boolean':
@@ -80,7 +80,7 @@ export function compileShapeCheck(shape: Readonly<Record<string, z.core.$ZodType
 }
 
 interface WithChecks {
-  readonly checks?: readonly z.core.$ZodCheck<never>[] | undefined
+  readonly checks?: readonly z.core.$ZodCheck[] | undefined
   readonly coerce?: boolean
   readonly format?: unknown
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { MessageInvalidError } from '../core/errors.ts'
+import { MessageInvalidError, MessageUnknownError } from '../core/errors.ts'
+import { describeError } from '../core/exit.ts'
 import type { Message } from '../core/message.ts'
 import { compileShapeCheck, compilePayloadCheck, type PayloadCheck } from './payload-check.ts'
 
@@ -92,6 +93,14 @@ function compileEntry(type: string, spec: MessageSpec | QuestionSpec): ProtocolE
     acceptsAnswer: answer && compilePayloadCheck(answer),
     answer,
   }
+}
+
+/** What a protocol says of a message that may come from untyped code. @throws {MessageUnknownError} `MESSAGE_UNKNOWN` */
+export function entryOf(table: ProtocolTable, given: unknown, to: () => string): ProtocolEntry {
+  const type = typeof given === 'object' && given !== null && 'type' in given ? given.type : undefined
+  const entry = typeof type === 'string' ? table.get(type) : undefined
+  if (entry === undefined) throw new MessageUnknownError(to(), describeError(type ?? given), [...table.keys()], given)
+  return entry
 }
 
 /**

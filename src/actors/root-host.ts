@@ -89,7 +89,7 @@ export const rootHost: Host = {
     if (isAsync) runAsync(new MessageContext(cell, { type: 'actor.started' }, undefined), () => actor.start())
     else actor.start()
     if (hosted.failure !== undefined) throw hosted.failure.error
-    cell.snapshot = actor.getSnapshot()
+    cell.snapshot = snapshotOf(actor)
     const nowMs = cell.kernel.clock.now()
     for (const { event, id, dueMs } of restored?.timers ?? []) {
       actor.system.scheduler.schedule(actor, actor, event, Math.max(0, dueMs - nowMs), id)
@@ -99,7 +99,7 @@ export const rootHost: Host = {
         reportInterrupted(hosted, restored.interrupted)
       })
     }
-    if (cell.snapshot?.status === 'done') cell.stopSelf(exits.normal)
+    if (cell.snapshot.status === 'done') cell.stopSelf(exits.normal)
   },
 
   react(context) {
@@ -129,7 +129,7 @@ export const rootHost: Host = {
 /** Whether a chart does anything about a question; if not, its asker learns so at once, not at its deadline. */
 function canAnswer({ actor }: Hosted, { cell, message, refuse }: MessageContext): boolean {
   // The snapshot of whatever logic runs here: only those of charts have `can`.
-  const snapshot = actor.getSnapshot() as Partial<AnyMachineSnapshot>
+  const snapshot = snapshotOf(actor) as Partial<AnyMachineSnapshot>
   if (snapshot.can === undefined || snapshot.can(message)) return true
   const error = new MessageUnhandledError(cell.path, message.type, JSON.stringify(snapshot.value), message)
   cell.deadLetter(message, 'unhandled', error)
@@ -154,11 +154,14 @@ async function settle(context: MessageContext, hosted: Hosted, pending: Promise<
   else if (next !== undefined) context.cell.zombie('state')
 }
 
+/** The snapshot of logic of any kind, which XState types as anything. */
+const snapshotOf = (actor: RootActor): HostedSnapshot => actor.getSnapshot() as HostedSnapshot
+
 /** Stops what a failed actor invoked or spawned, which XState does only when the failure was a child's. */
 function stopChildren(actor: RootActor): void {
-  const { children = {} } = actor.getSnapshot() as Partial<AnyMachineSnapshot>
+  const { children = {} } = snapshotOf(actor) as { readonly children?: Readonly<Record<string, object>> }
   // XState has no public way to stop a child from outside of its parent's transition.
-  for (const child of Object.values(children)) (child as unknown as { _stop(): void })._stop()
+  for (const child of Object.values(children)) (child as { _stop(): void })._stop()
 }
 
 function takeFailure(cell: Cell, hosted: Hosted): void {
@@ -172,8 +175,9 @@ function guarded(logic: AnyActorLogic): AnyActorLogic {
   if (!isMachine(logic)) return logic
   const known = guardedMachines.get(logic)
   if (known !== undefined) return known
-  const { actors } = logic.implementations
-  const invoked = Object.entries(actors).map(([src, child]) => [src, 'transition' in child ? guarded(child) : child])
+  // XState types what a chart invokes as anything: it is logic, by name.
+  const actors = Object.entries(logic.implementations.actors as Record<string, AnyActorLogic>)
+  const invoked = actors.map(([src, child]) => [src, guarded(child)] as const)
   // A copy, whose snapshots name it as their machine: XState binds the methods of a machine to it.
   const copy: AnyStateMachine = logic.provide({ actors: Object.fromEntries(invoked) })
   copy.options = { ...copy.options, maxIterations: Math.min(copy.options.maxIterations ?? maxIterations, maxIterations) }
@@ -278,7 +282,7 @@ function restorePoint(previous: Cell, last: HostedSnapshot): RestorePoint | unde
     previous.definition.logic.getPersistedSnapshot({ ...last, status: 'active', error: undefined })
   const reported = hostedByCell.get(previous)?.reported
   const interrupted: Interruption[] = []
-  const children = Object.entries(persisted.children ?? {}).map(([id, child]) => {
+  const children = Object.entries(persisted.children ?? {}).map(([id, child]): readonly [string, object] => {
     const { status, error: failure } = child.snapshot
     const isCut = status === 'active' || status === 'stopped'
     if (!isCut && !(failure instanceof InterruptedError && reported?.has(id) === false)) return [id, child]
@@ -295,7 +299,7 @@ function restorePoint(previous: Cell, last: HostedSnapshot): RestorePoint | unde
 function reportInterrupted(hosted: Hosted, interrupted: readonly Interruption[]): void {
   for (const { id, error } of interrupted) {
     hosted.actor.send({ type: `xstate.error.actor.${id}`, error, actorId: id })
-    if (hosted.ended || hosted.actor.getSnapshot().status === 'error') return
+    if (hosted.ended || snapshotOf(hosted.actor).status === 'error') return
     hosted.reported.add(id)
   }
 }

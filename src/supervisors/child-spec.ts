@@ -1,7 +1,7 @@
 import { workerRules, type ChildRules, type Shutdown } from '../actors/child-rules.ts'
 import { parseInput, type AnyDefinition, type InputOf } from '../actors/definition.ts'
 import { DefinitionInvalidError, EchelonError } from '../core/errors.ts'
-import { isCleanExit, type ExitReason } from '../core/exit.ts'
+import { describeError, isCleanExit, type ExitReason } from '../core/exit.ts'
 import { isSegment } from '../core/ids.ts'
 import { checkBackoff, type Backoff } from './backoff.ts'
 import { checkIntensity, type Intensity } from './restart-intensity.ts'
@@ -121,11 +121,14 @@ export function child<D extends AnyDefinition>(definition: D, options: ChildOpti
 /** A spec for whatever was given. @throws {ChildSpecInvalidError} `CHILD_SPEC_INVALID` when it is neither. */
 export function toChildSpec(given: ChildInput): ChildSpec {
   // Callers may come from untyped code.
-  const kind = typeof given === 'object' && (given as ChildInput | null) !== null ? given.kind : undefined
-  if (kind === 'child') return given as ChildSpec
-  if (kind === 'actor') return child(given as AnyDefinition)
-  throw new ChildSpecInvalidError(String(given), 'is neither a definition nor made by child()')
+  const unknown: unknown = given
+  const isObject = typeof unknown === 'object' && unknown !== null
+  if (isObject && given.kind === 'child') return given
+  if (isObject && given.kind === 'actor') return child(given)
+  throw new ChildSpecInvalidError(describeError(unknown), 'is neither a definition nor made by child()')
 }
+
+const statesOnRestart: readonly string[] = ['fresh', 'snapshot'] satisfies ChildSpec['stateOnRestart'][]
 
 const positive = (value: number): boolean => Number.isFinite(value) && value > 0
 
@@ -143,7 +146,7 @@ function checkSpec(spec: ChildSpec): void {
   if (!isTime && shutdown !== 'infinity' && shutdown !== 'brutal_kill') {
     refuse(`shutdown ${shutdown} is no time: give milliseconds of 0 or more, infinity or brutal_kill`)
   }
-  if (stateOnRestart !== 'fresh' && stateOnRestart !== 'snapshot') refuse(`stateOnRestart '${String(stateOnRestart)}' is neither fresh nor snapshot`)
+  if (!statesOnRestart.includes(stateOnRestart)) refuse(`stateOnRestart '${stateOnRestart}' is neither fresh nor snapshot`)
   if (poisonAfter !== undefined && (!Number.isSafeInteger(poisonAfter) || poisonAfter < 1)) refuse(`poison.after ${poisonAfter} is not a positive integer`)
   if (poisonAfter !== undefined && !keepMailbox) refuse('poison needs keepMailbox: otherwise no message is tried again')
   if (progressWithinMs !== undefined && !positive(progressWithinMs)) refuse(`progress.withinMs ${progressWithinMs} is not above 0`)

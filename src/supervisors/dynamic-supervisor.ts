@@ -54,7 +54,7 @@ export function dynamicSupervisor(name: string, options: DynamicSupervisorOption
 }
 
 /** A dynamic supervisor has no children at first. */
-// eslint-disable-next-line require-yield -- a procedure that never waits
+ 
 export function* nothingToStart(): Procedure {
   return
 }

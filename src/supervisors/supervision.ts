@@ -106,6 +106,10 @@ export class Supervision {
     if (this.cell.hasSetAside) this.cell.putBack('stash')
   }
 
+  get #isWaiting(): boolean {
+    return this.#waiting !== undefined
+  }
+
   /** A child has ended. True when that is what a procedure waits for. */
   childEnded(child: Cell): boolean {
     const waiting = this.#waiting
@@ -113,7 +117,7 @@ export class Supervision {
     this.cell.post(() => {
       this.#waiting = undefined
       this.run(waiting.procedure)
-      if (this.#waiting === undefined) this.cell.unblock()
+      if (!this.#isWaiting) this.cell.unblock()
     })
     return true
   }

@@ -7,7 +7,7 @@ import { mailboxLimits } from '../actors/mailbox.ts'
 import { protocolTable, type Protocol } from '../actors/protocol.ts'
 import { DefinitionInvalidError, NotHostedError } from '../core/errors.ts'
 import { isSegment } from '../core/ids.ts'
-import { RestartDue, Supervision, supervisorSnapshot, TryAgain, type Procedure, type SupervisorSnapshot } from './supervision.ts'
+import { RestartDue, supervisorSnapshot, TryAgain, type Procedure, type Supervision, type SupervisorSnapshot } from './supervision.ts'
 
 /** One kind of supervisor: how it begins, and what it does with a message. */
 export interface SupervisorKind {
@@ -95,7 +95,7 @@ function supervisorHost(kind: SupervisorKind, logic: SupervisorLogic): Host {
     end(cell) {
       supervisions.get(cell)?.close()
       const snapshot = supervisions.get(cell)?.snapshot ?? supervisorSnapshot('stopping', () => [])
-      cell.snapshot = { ...snapshot, status: 'stopped' } as SupervisorSnapshot
+      cell.snapshot = { ...snapshot, status: 'stopped' }
     },
     childEnded: (cell, child) => supervisions.get(cell)?.childEnded(child) ?? false,
     reactToChild(cell, child) {
