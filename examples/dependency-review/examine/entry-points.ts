@@ -15,63 +15,68 @@ export interface EntryPoint {
 
 const MAX_TARGETS = 2_000 // of one package; the largest `exports` in use have some hundreds
 
+/** The files of a package, and the points found so far. */
+class Points {
+  readonly found: EntryPoint[] = []
+  readonly files: readonly string[]
+  readonly known: ReadonlySet<string>
+
+  constructor(files: readonly string[]) {
+    this.files = files
+    this.known = new Set(files)
+  }
+
+  /** Looks a target up. `exists` is given the plain path. */
+  add(at: readonly string[], target: unknown, severity: Severity, exists: (plain: string) => boolean): void {
+    if (this.found.length >= MAX_TARGETS || typeof target !== 'string' || target.trim() === '') return
+    const plain = path.posix.normalize(target.replaceAll('\\', '/')).replace(/^\.\//, '')
+    const outside = plain.startsWith('..') || plain.startsWith('/')
+    const state = outside ? 'outside' : exists(plain) ? 'ok' : 'missing'
+    this.found.push({ at, target, state, severity: outside ? 'high' : severity })
+  }
+
+  readonly loadable = (plain: string): boolean => loads(this.known, plain)
+}
+
 /**
  * All entry points of a package, looked up among `files` (relative, posix) the way Node does it.
  * @see https://nodejs.org/api/modules.html#all-together and https://nodejs.org/api/packages.html#package-entry-points
  */
 export function entryPoints(manifest: JsonRecord, files: readonly string[]): readonly EntryPoint[] {
-  const known = new Set(files)
-  const points: EntryPoint[] = []
-  const add = (
-    at: readonly string[],
-    target: string,
-    severity: Severity,
-    exists: (target: string) => boolean,
-  ): void => {
-    if (points.length >= MAX_TARGETS || target.trim() === '') return
-    const plain = path.posix.normalize(target.replaceAll('\\', '/')).replace(/^\.\//, '')
-    const outside = plain.startsWith('..') || plain.startsWith('/')
-    const state = outside ? 'outside' : exists(plain) ? 'ok' : 'missing'
-    points.push({ at, target, state, severity: outside ? 'high' : severity })
-  }
-  const exact = (target: string): boolean => known.has(target)
-  const loadable = (target: string): boolean => loads(known, target)
+  const points = new Points(files)
+  const { loadable, known } = points
   const hasExports = manifest['exports'] !== undefined && manifest['exports'] !== null
-
-  if (typeof manifest['main'] === 'string') {
-    // With `exports` Node does not look at `main`; without, it falls back to index.js and warns (DEP0128).
-    // Who offers programs may have nothing to load.
-    const severity = hasExports || manifest['bin'] !== undefined || loadable('.') ? 'low' : 'medium'
-    add(['main'], manifest['main'], severity, (target) => loadable(target) || isTypesOnly(manifest, known))
-  }
-  if (typeof manifest['module'] === 'string') add(['module'], manifest['module'], 'low', loadable)
-  if (typeof manifest['browser'] === 'string') add(['browser'], manifest['browser'], 'low', loadable)
-  for (const field of ['types', 'typings']) {
-    const value = manifest[field]
-    if (typeof value === 'string') add([field], value, 'low', (target) => hasTypes(known, target))
-  }
+  // With `exports` Node does not look at `main`; without, it falls back to index.js and warns (DEP0128). Who offers
+  // programs may have nothing to load.
+  const mainSeverity = hasExports || manifest['bin'] !== undefined || loadable('.') ? 'low' : 'medium'
+  points.add(['main'], manifest['main'], mainSeverity, (plain) => loadable(plain) || isTypesOnly(manifest, known))
+  for (const field of ['module', 'browser']) points.add([field], manifest[field], 'low', loadable)
+  for (const field of ['types', 'typings'])
+    points.add([field], manifest[field], 'low', (plain) => hasTypes(known, plain))
   const bin = manifest['bin']
-  if (typeof bin === 'string') add(['bin'], bin, 'medium', loadable)
-  for (const [name, target] of Object.entries(asRecord(bin) ?? {})) {
-    if (typeof target === 'string') add(['bin', name], target, 'medium', loadable)
+  points.add(['bin'], bin, 'medium', loadable)
+  for (const [name, target] of Object.entries(asRecord(bin) ?? {}))
+    points.add(['bin', name], target, 'medium', loadable)
+  for (const { at, target } of exportTargets(manifest['exports'])) addExport(points, at, target)
+  return points.found
+}
+
+/** Only these conditions hold in plain Node. Others (types, sources, bundlers, other platforms) a program may never meet. */
+const plainNode = /^(?:\.|\d+$|import$|require$|node$|node-addons$|default$|module-sync$)/
+
+function addExport(points: Points, at: readonly string[], target: string): void {
+  const aside = at.slice(1).some((key) => !plainNode.test(key))
+  if (!target.startsWith('./')) {
+    // Node refuses such a target when it is used.
+    const state = /^\.?\.?\//.test(target) ? 'outside' : 'missing'
+    points.found.push({ at, target, state, severity: aside ? 'low' : 'medium' })
+    return
   }
-  for (const { at, target } of exportTargets(manifest['exports'])) {
-    // Only these conditions hold in plain Node. Others (types, sources, bundlers, other platforms) a program may never meet.
-    const plainNode = /^(?:\.|\d+$|import$|require$|node$|node-addons$|default$|module-sync$)/
-    const aside = at.slice(1).some((key) => !plainNode.test(key))
-    if (target.startsWith('./')) {
-      const isPattern = target.includes('*') || target.endsWith('/') // a folder is the pattern of before Node 17
-      const exists = isPattern
-        ? (plain: string): boolean => matchesAny(files, target.endsWith('/') ? `${plain}*` : plain)
-        : exact
-      add(at, target, aside || isPattern ? 'low' : 'medium', exists)
-    } else {
-      // Node refuses such a target when it is used.
-      const state = /^\.?\.?\//.test(target) ? 'outside' : 'missing'
-      points.push({ at, target, state, severity: aside ? 'low' : 'medium' })
-    }
-  }
-  return points
+  const isFolder = target.endsWith('/') // the pattern of before Node 17
+  const isPattern = isFolder || target.includes('*')
+  points.add(at, target, aside || isPattern ? 'low' : 'medium', (plain) =>
+    isPattern ? matchesAny(points.files, isFolder ? `${plain}*` : plain) : points.known.has(plain),
+  )
 }
 
 /** `LOAD_AS_FILE`, then `LOAD_AS_DIRECTORY`. */

@@ -43,6 +43,8 @@ export interface LicenceTexts {
   /** SPDX ids of the texts that were recognised, each once. */
   readonly ids: readonly string[]
   readonly evidence: readonly Evidence[]
+  /** What the README says below its heading "licence", when there is no licence file. */
+  readonly mention: { readonly text: string; readonly at: Evidence } | null
   /** Why a file could not be read, or not wholly. */
   readonly gaps: readonly string[]
 }
@@ -66,6 +68,24 @@ export async function readLicenceTexts(disk: Disk, folder: string, declared: str
     files.push(file)
     for (const { id, line } of recogniseLicences(read.text)) recognised.push({ id, at: { file, line } })
   }
+  const readme = entries.find(({ name, kind }) => kind === 'file' && /^readme(?:\.|$)/i.test(name))?.name
+  const said = names.length > 0 || readme === undefined ? null : await readReadme(disk, `${folder}/${readme}`)
+  if (said !== null && said.recognised.length > 0) {
+    files.push(said.file) // old packages have the whole text there, and no other file
+    recognised.push(...said.recognised)
+  }
   const ids = [...new Set(recognised.map(({ id }) => id))]
-  return { files, ids, evidence: recognised.slice(0, 5).map(({ at }) => at), gaps }
+  return { files, ids, evidence: recognised.slice(0, 5).map(({ at }) => at), mention: said?.mention ?? null, gaps }
+}
+
+async function readReadme(disk: Disk, file: string) {
+  const read = await disk.readText(file, MAX_LICENCE_BYTES)
+  if (read.kind !== 'text') return null
+  const recognised = recogniseLicences(read.text).map(({ id, line }) => ({ id, at: { file, line } }))
+  const heading = /^(?:#{1,6}[ \t]*)?licen[cs]e[ \t]*#*[ \t]*\r?\n(?:[ \t=-]*\r?\n){0,3}([^\r\n]{1,80})/im.exec(
+    read.text,
+  )
+  const [, text] = heading ?? []
+  const line = read.text.slice(0, heading?.index ?? 0).split('\n').length
+  return { file, recognised, mention: text === undefined ? null : { text, at: { file, line } } }
 }

@@ -84,10 +84,12 @@ function judgeAbsence(manifest: Evidence, texts: LicenceTexts, inProduction: boo
     report('licence.field-missing', 'low', detail, [manifest, ...texts.evidence])
     return
   }
-  const text =
-    texts.files.length === 0 ? 'there is no licence file' : `${quoteAll(texts.files)} could not be recognised`
-  const detail = `package.json has no licence field, and ${text}. Without a licence nobody may use the code.`
-  report('licence.missing', inProduction ? 'high' : 'medium', detail, [manifest])
+  const { files, mention } = texts
+  const text = files.length === 0 ? 'there is no licence file' : `${quoteAll(files)} could not be recognised`
+  const readme = mention === null ? '' : ` Its README says: ${quote(mention.text)}.`
+  const detail = `package.json has no licence field, and ${text}. Without a licence nobody may use the code.${readme}`
+  const evidence = mention === null ? [manifest] : [manifest, mention.at]
+  report('licence.missing', inProduction ? 'high' : 'medium', detail, evidence)
 }
 
 interface Judged {

@@ -40,19 +40,32 @@ export function sortOut(locked: readonly PackageEntry[], isWorkspace: (path: str
   return { entries, links, own: [...own.values()] }
 }
 
-/** Adds what is on disk and not yet known. A link to a place that is known is a second name, and no second copy. */
-export function addInstalled({ entries, links, own }: Combined, installed: readonly PackageEntry[]): Combined {
+/**
+ * Adds what is on disk and not yet known. A link to a place that is known is a second name, and no second copy; a link to
+ * a workspace makes that a part of the project.
+ */
+export function addInstalled(
+  { entries, links, own }: Combined,
+  installed: readonly PackageEntry[],
+  isWorkspace: (path: string) => boolean,
+): Combined {
   const places = new Set(
     [...entries, ...own, ...installed.filter(({ source }) => source !== 'link')].map(({ path }) => path),
   )
   const allLinks = new Map(links)
+  const parts = new Map(own.map((entry) => [entry.path, entry]))
   const added: PackageEntry[] = []
   for (const entry of installed) {
-    if (entry.source === 'link' && entry.resolved !== null && places.has(entry.resolved))
-      allLinks.set(entry.path, entry.resolved)
-    else added.push(entry)
+    const target = entry.source === 'link' ? entry.resolved : null
+    const isPart = target !== null && isWorkspace(target)
+    if (target === null || !(isPart || places.has(target))) {
+      added.push(entry)
+      continue
+    }
+    allLinks.set(entry.path, target)
+    if (isPart && !parts.has(target)) parts.set(target, { ...entry, path: target, source: 'workspace' })
   }
-  return { entries: [...entries, ...added], links: allLinks, own }
+  return { entries: [...entries, ...added], links: allLinks, own: [...parts.values()] }
 }
 
 /** The package in whose folder a path lies. */

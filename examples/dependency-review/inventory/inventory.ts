@@ -1,11 +1,12 @@
 import type { Disk } from '../disk.ts'
 import { ReviewError } from '../errors.ts'
 import type { Finding, Unexamined } from '../finding.ts'
+import type { JsonLines } from '../json-lines.ts'
 import { compareText } from '../text.ts'
 import { asRecord, asString, type JsonRecord } from '../values.ts'
 import { addInstalled, hostOf, sortOut, type Combined } from './combine.ts'
 import { entryFromDisk, installedPaths } from './installed.ts'
-import { MAX_PACKAGES, requirementsOf } from './lockfile.ts'
+import { MAX_PACKAGES, requirementsOf, type Lockfile } from './lockfile.ts'
 import type { PackageEntry } from './package-entry.ts'
 import { ProjectNotes } from './project-notes.ts'
 import { readProjectLockfile, readProjectManifest, workspaceMatcher, type Project } from './project.ts'
@@ -46,30 +47,14 @@ export async function readInventory(disk: Disk): Promise<Inventory> {
   if (manifest.kind === 'broken') notes.manifestBroken(manifest.reason)
   if (locked.kind === 'malformed') notes.lockfileMalformed(locked.file, locked.reason)
 
-  const promised = sortOut(lockfile?.entries ?? [], workspaceMatcher(record))
-  const installed = await installedPaths(disk, ['', ...promised.own.map(({ path }) => path)])
-  if (installed.truncated || lockfile?.truncated === true) notes.truncated(MAX_PACKAGES)
-  const known = new Set([...promised.entries.map(({ path }) => path), ...promised.links.keys()])
-  const unknown = installed.paths.filter((path) => !known.has(path))
   const source = lockfile === null ? 'unknown' : 'extraneous'
-  const found: PackageEntry[] = []
-  for (let at = 0; at < unknown.length; at += READS_AT_ONCE) {
-    found.push(
-      ...(await Promise.all(unknown.slice(at, at + READS_AT_ONCE).map((path) => entryFromDisk(disk, path, source)))),
-    )
-  }
-  const combined = withDevFlags(addInstalled(promised, found), record)
-
+  const isWorkspace = workspaceMatcher(record)
+  const discovery = await discover(disk, sortOut(lockfile?.entries ?? [], isWorkspace), source, isWorkspace)
+  if (discovery.truncated || lockfile?.truncated === true) notes.truncated(MAX_PACKAGES)
+  const combined = withDevFlags(discovery.combined, record)
   const wanted = wantedByProject(record)
-  if (lockfile !== null) {
-    for (const refused of lockfile.refused) notes.pathRefused(lockfile.file, refused.path, refused.line)
-    if (lines !== null) notes.outOfDate(lockfile, wanted, lines)
-    noteExtraneous(combined, notes)
-  } else {
-    if (locked.kind === 'missing' && combined.entries.length + wanted.length > 0) notes.lockfileMissing()
-    const present = new Set([...combined.entries.map(({ path }) => path), ...combined.links.keys()])
-    for (const name of wanted) if (!present.has(`node_modules/${name}`)) notes.notInstalled(name, lines)
-  }
+  if (lockfile !== null) notePromises(lockfile, combined, wanted, lines, notes)
+  else noteInstalled(combined, wanted, lines, locked.kind === 'missing', notes)
   if (combined.entries.length > 0 && !project.installed) notes.nothingInstalled(modules, lockfile)
   for (const file of FOREIGN_LOCKFILES) if ((await disk.presence(file)) === 'file') notes.foreignLockfile(file)
   const { entries, links, own } = combined
@@ -82,6 +67,62 @@ export async function readInventory(disk: Disk): Promise<Inventory> {
     findings: notes.findings,
     unexamined: notes.unexamined,
   }
+}
+
+/** Adds what is on disk and was not promised: in the project, and in its workspaces, which links lead to. */
+async function discover(
+  disk: Disk,
+  promised: Combined,
+  source: 'unknown' | 'extraneous',
+  isWorkspace: (path: string) => boolean,
+): Promise<{ readonly combined: Combined; readonly truncated: boolean }> {
+  const known = new Set([...promised.entries.map(({ path }) => path), ...promised.links.keys()])
+  const found: PackageEntry[] = []
+  let truncated = false
+  const search = async (homes: readonly string[]): Promise<void> => {
+    const installed = await installedPaths(disk, homes)
+    truncated ||= installed.truncated
+    const unknown = installed.paths.filter((path) => !known.has(path))
+    for (let at = 0; at < unknown.length; at += READS_AT_ONCE) {
+      const some = unknown.slice(at, at + READS_AT_ONCE)
+      found.push(...(await Promise.all(some.map((path) => entryFromDisk(disk, path, source)))))
+    }
+  }
+  await search(['', ...promised.own.map(({ path }) => path)])
+  const workspaces = found.flatMap(({ source: kind, resolved }) =>
+    kind === 'link' && resolved !== null && isWorkspace(resolved) ? [resolved] : [],
+  )
+  await search(workspaces.filter((path) => !promised.own.some((part) => part.path === path)))
+  return { combined: addInstalled(promised, found, isWorkspace), truncated }
+}
+
+function notePromises(
+  lockfile: Lockfile,
+  { entries }: Combined,
+  wanted: readonly string[],
+  lines: JsonLines | null,
+  notes: ProjectNotes,
+): void {
+  for (const { path, line } of lockfile.refused) notes.pathRefused(lockfile.file, path, line)
+  if (lines !== null) notes.outOfDate(lockfile, wanted, lines)
+  const byPath = new Map(entries.map((entry) => [entry.path, entry]))
+  for (const entry of entries) {
+    if (entry.source !== 'extraneous') continue
+    const host = hostOf(byPath, entry.path)
+    notes.extraneous(entry, host?.promisedInstallScript === true ? host : undefined)
+  }
+}
+
+function noteInstalled(
+  { entries, links }: Combined,
+  wanted: readonly string[],
+  lines: JsonLines | null,
+  isMissing: boolean,
+  notes: ProjectNotes,
+): void {
+  if (isMissing && entries.length + wanted.length > 0) notes.lockfileMissing()
+  const present = new Set([...entries.map(({ path }) => path), ...links.keys()])
+  for (const name of wanted) if (!present.has(`node_modules/${name}`)) notes.notInstalled(name, lines)
 }
 
 function projectFacts(record: JsonRecord, installed: boolean): Project {
@@ -121,13 +162,4 @@ function withDevFlags({ entries, links, own }: Combined, record: JsonRecord): Co
   }
   const flagged = entries.map((entry) => (isDev(entry) === entry.dev ? entry : { ...entry, dev: isDev(entry) }))
   return { entries: flagged.sort((a, b) => compareText(a.path, b.path)), links, own }
-}
-
-function noteExtraneous({ entries }: Combined, notes: ProjectNotes): void {
-  const byPath = new Map(entries.map((entry) => [entry.path, entry]))
-  for (const entry of entries) {
-    if (entry.source !== 'extraneous') continue
-    const host = hostOf(byPath, entry.path)
-    notes.extraneous(entry, host?.promisedInstallScript === true ? host : undefined)
-  }
 }

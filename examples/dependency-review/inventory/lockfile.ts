@@ -95,7 +95,7 @@ function fromPackages(file: string, lockfileVersion: number, packages: JsonRecor
       libc: asStrings(record['libc']),
       deprecated: asString(record['deprecated']),
       promisedInstallScript: isLink || folderName === null ? null : record['hasInstallScript'] === true,
-      requires: requirementsOf(record),
+      requires: requirementsOf(record, folderName === null), // of a part of the project, development counts
       declaredAt: { file, line },
     })
   }

@@ -113,6 +113,20 @@ test('given workspaces, when read, then they are the project itself, and what th
   expect(report.packages.find((row) => row.package === 'v')?.facts.files).toBe(4)
 })
 
+test('given workspaces and no lockfile, when read, then links tell what is the project itself', async () => {
+  await using folder = await ProjectFolder.make({
+    'package.json': { name: 'demo', workspaces: ['packages/*'] },
+    'packages/w/package.json': { name: 'w', version: '1.0.0', dependencies: { a: '1' } },
+    ...soundPackage('packages/w/node_modules/a'),
+    ...soundPackage('node_modules/b'),
+    'node_modules/w': { link: '../packages/w' },
+  })
+  const inventory = await inventoryOf(folder)
+  expect(inventory.own).toEqual(['packages/w'])
+  expect(inventory.entries.map(({ path: place }) => place)).toEqual(['node_modules/b', 'packages/w/node_modules/a'])
+  expect(inventory.requesters.get('packages/w/node_modules/a')).toEqual([{ by: 'w@1.0.0', range: '1' }])
+})
+
 test('given a link to a folder beside the project, when reviewed, then it is not followed, and that is no fault', async () => {
   await using folder = await ProjectFolder.make({
     'package.json': { name: 'demo' },

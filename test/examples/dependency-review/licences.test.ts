@@ -123,6 +123,13 @@ test.each<[string, object, Readonly<Record<string, Content>>, readonly string[]]
   ['nothing at all', { license: undefined }, {}, ['high licence.missing']],
   ['a text that nobody knows', { license: undefined }, { LICENSE: 'Be nice.' }, ['high licence.missing']],
   ['a text and no field', { license: undefined }, { LICENSE: MIT }, ['low licence.field-missing']],
+  [
+    'a text in the README alone',
+    { license: undefined },
+    { 'README.md': `# p\n\n## License\n\n${MIT}` },
+    ['low licence.field-missing'],
+  ],
+  ['a field, and the text in the README', { license: 'MIT' }, { 'README.md': `# p\n\n${MIT}` }, []],
   ['a field and no text', { license: 'MIT' }, {}, ['info licence.no-text']],
   [
     'an old list',
@@ -177,4 +184,13 @@ test('given a mismatch, when reported, then field and text are both named with t
     { file: 'node_modules/p/package.json', line: 4 },
     { file: 'node_modules/p/LICENSE', line: 3 },
   ])
+})
+
+test('given a word about the licence in the README, when there is none elsewhere, then it is told with its line', async () => {
+  const [finding] = await licenceFindings({ license: undefined }, { 'README.md': '# p\n\n## Licence ##\n\nBe nice.\n' })
+  expect(finding).toMatchObject({
+    rule: 'licence.missing',
+    evidence: [{ line: 1 }, { file: 'node_modules/p/README.md', line: 3 }],
+  })
+  expect(finding?.detail).toContain('Its README says: `Be nice.`')
 })

@@ -241,3 +241,14 @@ test('given no packages, when the team reviews, then it is done at once', async 
     'The project has no packages.',
   )
 })
+
+test(
+  'given a director that cannot plan, when its supervisor has given up, then the asker is told, and does not wait',
+  async () => {
+    await using folder = await ProjectFolder.make(mixedProject())
+    const disk = await Disk.open(folder.root)
+    vi.spyOn(disk, 'presence').mockRejectedValue(new TypeError('no plan'))
+    await expect(runTeam(disk, { rate: 0, seed: 1 })).rejects.toMatchObject({ code: 'TARGET_DOWN' })
+  },
+  SLOW_MS,
+)
