@@ -25,7 +25,7 @@ import { Envelope } from './envelope.ts'
 import type { HostedSnapshot } from './host.ts'
 import type { Kernel } from './kernel.ts'
 import { Lane } from './lane.ts'
-import { entryOf, parseMessage } from './protocol.ts'
+import { entryOf, isAccepted, parseMessage } from './protocol.ts'
 import { LocalRef, cellOf, type AnyRef, type SnapshotObserver } from './ref.ts'
 import { TimerBook, type Timer } from './timers.ts'
 import { Monitor, type Down } from './watch.ts'
@@ -272,7 +272,7 @@ export class Cell {
 
   #checked(given: Message): Message | undefined {
     const entry = typeof given === 'object' && (given as Message | null) !== null ? this.definition.table.get(given.type) : undefined
-    if (entry?.accepts?.(given) === true) return given
+    if (isAccepted(entry?.accepts, given)) return given
     try {
       return this.parse(given)
     } catch (error) {

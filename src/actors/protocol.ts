@@ -103,12 +103,21 @@ export function entryOf(table: ProtocolTable, given: unknown, to: () => string):
   return entry
 }
 
+/** Whether a value is fine as it is. Own predicates and getters may throw: then the schema says what is wrong. */
+export function isAccepted(check: PayloadCheck | undefined, value: unknown): boolean {
+  try {
+    return check?.(value) === true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Gives the message as its receiver should see it: itself when the schema accepts it as it is, otherwise the parsed copy.
  * @throws {MessageInvalidError} `MESSAGE_INVALID` when the schema refuses it, or when the schema itself throws.
  */
 export function parseMessage(entry: ProtocolEntry, given: Message, to: () => string): Message {
-  if (entry.accepts?.(given) === true) return given
+  if (isAccepted(entry.accepts, given)) return given
   const parsed = safely(entry.schema, given)
   // A loose object keeps `type`, so what comes out is a message again.
   if (parsed.success) return { ...(parsed.data as object), type: entry.type }
@@ -120,7 +129,7 @@ export function parseAnswer(
   entry: ProtocolEntry,
   given: unknown,
 ): { readonly success: true; readonly data: unknown } | { readonly success: false; readonly issues: readonly string[] } {
-  if (entry.answer === undefined || entry.acceptsAnswer?.(given) === true) return { success: true, data: given }
+  if (entry.answer === undefined || isAccepted(entry.acceptsAnswer, given)) return { success: true, data: given }
   return safely(entry.answer, given)
 }
 
