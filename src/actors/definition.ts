@@ -113,10 +113,10 @@ export interface LogicActorOptions<P extends Protocol, L extends AnyActorLogic> 
  * Defines an actor by handlers, by a statechart, or by any XState actor logic.
  * @throws {DefinitionInvalidError} `DEFINITION_INVALID`; its text names the option.
  */
-export function defineActor<const P extends Protocol, S = undefined, InputSchema extends z.ZodType = z.ZodType<undefined>>(
+export function defineActor<const P extends Protocol, S = undefined, InputSchema extends z.ZodType = z.ZodType<undefined, undefined>>(
   options: HandlerActorOptions<P, S, InputSchema>,
 ): ActorDefinition<P, z.input<InputSchema>, HandlerSnapshot<S>>
-export function defineActor<const P extends Protocol, M extends AnyStateMachine, InputSchema extends z.ZodType = z.ZodType<undefined>>(
+export function defineActor<const P extends Protocol, M extends AnyStateMachine, InputSchema extends z.ZodType = z.ZodType<undefined, undefined>>(
   options: MachineActorOptions<P, M, InputSchema>,
 ): ActorDefinition<P, z.input<InputSchema>, SnapshotFrom<M>>
 export function defineActor<const P extends Protocol, L extends AnyActorLogic>(

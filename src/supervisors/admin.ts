@@ -63,17 +63,18 @@ export const dynamicSupervisorProtocol = {
   'supervisor.startChild': question({ id: id.optional(), input: z.unknown() }, z.custom<ChildInfo>()),
 }
 
-type SupervisorRef = Ref<typeof supervisorProtocol>
-type DynamicSupervisorRef = Ref<typeof dynamicSupervisorProtocol>
-type AnySupervisorRef = Pick<SupervisorRef, 'ask'>
+// `ask` alone is generic, which would take the ref of any actor; `send` names what its actor understands.
+type SupervisorRef = Pick<Ref<typeof supervisorProtocol>, 'ask' | 'send'>
+type DynamicSupervisorRef = Pick<Ref<typeof dynamicSupervisorProtocol>, 'ask' | 'send'>
+type AnySupervisorRef = Pick<Ref<Omit<typeof supervisorProtocol, 'supervisor.startChild'>>, 'ask' | 'send'>
 
 /** Adds a child at the end of the list and starts it. Rejects with `SupervisorError` or `CHILD_SPEC_INVALID`. */
-export const startChild = (supervisor: Pick<SupervisorRef, 'ask'>, spec: ChildInput): Promise<ChildInfo> =>
+export const startChild = (supervisor: SupervisorRef, spec: ChildInput): Promise<ChildInfo> =>
   supervisor.ask({ type: 'supervisor.startChild', spec })
 
 /** Starts one more child of a dynamic supervisor. Rejects with `SupervisorError`. */
 export const startDynamicChild = (
-  supervisor: Pick<DynamicSupervisorRef, 'ask'>,
+  supervisor: DynamicSupervisorRef,
   options: { readonly id?: string; readonly input?: unknown } = {},
 ): Promise<ChildInfo> => supervisor.ask({ type: 'supervisor.startChild', id: options.id, input: options.input })
 
