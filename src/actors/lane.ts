@@ -47,7 +47,8 @@ export class Lane<Item> {
 
   /** Takes an item within the bound; under `drop-oldest` at the cost of the oldest one that `isDroppable`. */
   offer(item: Item, isDroppable: (item: Item) => boolean): Offered<Item> {
-    if (this.#queue.length < this.#limits.capacity && this.#parked === undefined) {
+    if (this.#queue.length < this.#limits.capacity) {
+      // Nobody is parked then: see #admitParked.
       this.#queue.push(item)
       return 'taken'
     }
@@ -122,7 +123,8 @@ export class Lane<Item> {
   drain(refusal: (item: Item) => Error): Item[] {
     const parked = this.#parked
     this.#parked = undefined
-    for (let sender = parked?.shift(); sender !== undefined; sender = parked?.shift()) sender.reject(refusal(sender.item))
+    for (let sender = parked?.shift(); sender !== undefined; sender = parked?.shift())
+      sender.reject(refusal(sender.item))
     this.putBack('postpone')
     this.putBack('stash')
     const items: Item[] = []

@@ -87,10 +87,10 @@ const tools: MachineTools<Protocol> = {
     const context = contextOf(args)
     if (context === undefined) throw new NotHostedError('act() in an entry action of the first state, or outside of a runtime')
     const pending = run(context, args)
-    // A promise that rejects is the chart's failure, like anything else that it does.
+    // A promise that rejects is the chart's failure, like anything else that it does; the message itself was handled.
     if (pending instanceof Promise) {
       pending.catch((error: unknown) => {
-        context.cell.fail(error, context)
+        context.cell.fail(error)
       })
     }
   },
