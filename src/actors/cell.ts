@@ -18,7 +18,7 @@ import type { Random } from '../core/random.ts'
 import { ambient, currentContext, outside } from './ambient.ts'
 import type { Ask } from './ask.ts'
 import { CellParts, type Verdict } from './cell-parts.ts'
-import { supervisorRules, workerRules, type Budget, type ChildRules } from './child-rules.ts'
+import { supervisorRules, workerRules, type Budget, type ChildRules, type Directive } from './child-rules.ts'
 import { MessageContext } from './context.ts'
 import { parseInput, type AnyDefinition, type SpawnOptions } from './definition.ts'
 import { Envelope } from './envelope.ts'
@@ -576,10 +576,11 @@ export class Cell {
     if (eventChannels.failed.hasSubscribers) eventChannels.failed.publish({ type: 'failed', ...this.origin, error, messageType })
     const directive = this.#directive(error, messageType)
     const reason = exits.crash(error)
-    const retried = directive === 'restart' && context !== undefined && this.#retries(context)
-    if (context !== undefined && !retried && !context.deferred) {
+    // What it had set aside stays so, and is lost or kept with the rest.
+    const fate = context === undefined || context.deferred ? 'again' : this.#fateOf(context, directive)
+    if (context !== undefined && fate !== 'again') {
       context.envelope?.ask?.targetEnded(reason)
-      if (!messageType?.startsWith('actor.')) this.deadLetter(context.message, this.#failureReason, error)
+      if (!context.message.type.startsWith('actor.')) this.deadLetter(context.message, fate, error)
     }
     if (this.status === 'stopping') return // its last handler failed: the end goes on
     if (directive === 'resume' && this.definition.host.canResume) return
@@ -587,7 +588,7 @@ export class Cell {
     this.#beginEnd(reason)
   }
 
-  #directive(error: unknown, messageType: string | undefined): 'restart' | 'resume' | 'stop' | 'escalate' {
+  #directive(error: unknown, messageType: string | undefined): Directive {
     const { decide } = this.rules
     if (decide === undefined) return 'restart'
     try {
@@ -598,23 +599,20 @@ export class Cell {
     }
   }
 
-  /** With `poisonAfter`: whether the failing message is tried again by the next incarnation. */
-  #retries(context: MessageContext): boolean {
+  /** What becomes of the failing message. With `poisonAfter` the next incarnation tries it again, up to so many times. */
+  #fateOf(context: MessageContext, directive: Directive): 'again' | 'poison' | 'crashed' {
     const { poisonAfter, keepMailbox } = this.rules
-    if (poisonAfter === undefined || !keepMailbox || context.message.type.startsWith('actor.')) return false
-    if (context.envelope?.timer !== undefined) return false // ticks belong to their incarnation
+    if (directive !== 'restart' || poisonAfter === undefined || !keepMailbox) return 'crashed'
+    // Signals and ticks belong to their incarnation.
+    if (context.message.type.startsWith('actor.') || context.envelope?.timer !== undefined) return 'crashed'
     const item = context.envelope ?? context.message
     const before = this.#parts?.failing
     const times = (before?.item === item ? before.times : 0) + 1
     this.parts.failing = times < poisonAfter ? { item, times } : undefined
-    if (times >= poisonAfter) return false
+    if (times >= poisonAfter) return 'poison'
     if (context.envelope?.ask !== undefined) context.envelope.ask.accepted = false
     this.#lane.forceFirst(item)
-    return true
-  }
-
-  get #failureReason(): DeadLetterReason {
-    return this.rules.poisonAfter !== undefined && this.rules.keepMailbox ? 'poison' : 'crashed'
+    return 'again'
   }
 
   // ---- children and watches -----------------------------------------------------------------------------------------

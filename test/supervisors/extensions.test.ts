@@ -202,6 +202,51 @@ describe('a mailbox that is kept', () => {
     expect(downs).toEqual(['shutdown'])
   })
 
+  test('given a question that was taken and is not answered yet, then a crash at another message fails it at once', async () => {
+    await using t = await createTestRuntime()
+    const lazy = defineActor({
+      name: 'lazy',
+      protocol: { ask: question({}, z.int()), crash: message() },
+      on: {
+        ask: () => undefined, // it would answer later
+        crash: () => {
+          throw new Error('boom')
+        },
+      },
+    })
+    const ref = t.runtime.spawn(lazy, { keepMailbox: true })
+    const refused = expect(ref.ask({ type: 'ask' })).rejects.toMatchObject({
+      code: 'TARGET_DOWN',
+      cause: { message: 'boom' },
+    })
+    ref.tell({ type: 'crash' })
+    await t.settle()
+    await refused
+    expect([ref.incarnation, t.clock.pending]).toEqual([2, 0])
+  })
+
+  test('given a question that was stashed, then it survives a crash and is answered by the next incarnation', async () => {
+    await using t = await createTestRuntime()
+    const shy = defineActor({
+      name: 'shy',
+      protocol: { ask: question({}, z.int()), crash: message() },
+      on: {
+        ask: ({ stash, incarnation, reply }) => {
+          if (incarnation === 1) stash()
+          else reply(incarnation)
+        },
+        crash: () => {
+          throw new Error('boom')
+        },
+      },
+    })
+    const ref = t.runtime.spawn(shy, { keepMailbox: true })
+    const asked = ref.ask({ type: 'ask' })
+    ref.tell({ type: 'crash' })
+    await t.settle()
+    expect(await asked).toBe(2)
+  })
+
   test('given a backoff, then what comes meanwhile waits within the bound', async () => {
     await using t = await createTestRuntime()
     const small = defineActor({
@@ -362,6 +407,59 @@ describe('poison', () => {
     await t.settle()
     await refused
     expect(t.runtime.deadLetters.byReason.get('poison')).toBe(1)
+  })
+
+  test('given a tick that fails, then it is not tried again: it was the timer’s of that incarnation', async () => {
+    await using t = await createTestRuntime()
+    let ticks = 0
+    const clockwork = defineActor({
+      name: 'clockwork',
+      protocol: { start: message(), tick: message() },
+      on: {
+        start: ({ timers }) => {
+          timers.after('t', 10, { type: 'tick' })
+        },
+        tick: () => {
+          ticks += 1
+          throw new Error('tick')
+        },
+      },
+    })
+    const ref = t.runtime.spawn(clockwork, terms)
+    ref.tell({ type: 'start' })
+    await t.advance(100)
+    expect([ticks, ref.incarnation]).toEqual([1, 2])
+    expect(t.runtime.deadLetters.recent()).toMatchObject([{ reason: 'crashed', message: { type: 'tick' } }])
+  })
+
+  test('given a handler that stashes its message and fails, then that message is there once', async () => {
+    await using t = await createTestRuntime()
+    let seen = 0
+    const clumsy = defineActor({
+      name: 'clumsy',
+      protocol: { put: message() },
+      on: {
+        put: ({ stash, incarnation }) => {
+          seen += 1
+          if (incarnation > 1) return
+          stash()
+          throw new Error('clumsy')
+        },
+      },
+    })
+    const ref = t.runtime.spawn(clumsy, terms)
+    ref.tell({ type: 'put' })
+    await t.settle()
+    expect([seen, ref.incarnation, t.runtime.deadLetters.count]).toEqual([2, 2, 0])
+  })
+
+  test('given a decider that stops it, then its message is no poison', async () => {
+    await using t = await createTestRuntime()
+    const { actor } = poisoned(Infinity)
+    const ref = t.runtime.spawn(actor, { ...terms, decide: () => 'stop' })
+    ref.tell({ type: 'put', n: 0 })
+    await t.settle()
+    expect(t.runtime.deadLetters.recent()).toMatchObject([{ reason: 'crashed' }])
   })
 })
 
