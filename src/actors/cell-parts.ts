@@ -1,5 +1,4 @@
 import type { TimerHandle } from '../core/clock.ts'
-import type { ExitReason } from '../core/exit.ts'
 import type { Random } from '../core/random.ts'
 import type { Ask } from './ask.ts'
 import type { Cell } from './cell.ts'
@@ -21,7 +20,6 @@ export interface Spent {
 
 /** The parts of a cell that most actors never need: kept apart so that an idle actor stays small. */
 export class CellParts {
-  namesGiven = 0
   random: Random | undefined
   timers: TimerBook | undefined
   abort: AbortController | undefined
@@ -51,6 +49,4 @@ export class CellParts {
   /** Stopped by a supervisor that starts it again: its mailbox may be kept. */
   keep = false
   failedToStart = false
-  /** Resolvers of `ref.exited` and `ref.stop`. */
-  ended: { readonly promise: Promise<ExitReason>; readonly resolve: (reason: ExitReason) => void } | undefined
 }

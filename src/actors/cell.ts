@@ -17,6 +17,7 @@ import type { Message } from '../core/message.ts'
 import type { Random } from '../core/random.ts'
 import { ambient, currentContext, outside } from './ambient.ts'
 import type { Ask } from './ask.ts'
+import { Children, numberedName } from './children.ts'
 import { CellParts, type Verdict } from './cell-parts.ts'
 import { supervisorRules, workerRules, type Budget, type ChildRules, type Directive } from './child-rules.ts'
 import { MessageContext } from './context.ts'
@@ -63,7 +64,10 @@ export type CellStatus = 'starting' | 'running' | 'stopping' | 'stopped'
 export class Cell {
   readonly kernel: Kernel
   readonly parent: Cell | undefined
-  readonly name: string
+  /** Name that it was given; without one it has its number in its name. */
+  readonly givenName: string | undefined
+  /** Counts the children of its parent, from 1. Kept over restarts. */
+  readonly number: number
   readonly definition: AnyDefinition
   readonly input: unknown
   readonly rules: ChildRules
@@ -72,10 +76,10 @@ export class Cell {
   status: CellStatus = 'starting'
   /** Why it ended, or is ending. */
   exit: ExitReason | undefined
-  /** Written by the host. */
-  snapshot: HostedSnapshot | undefined
+  /** What its host keeps in it: the state of a handler actor, otherwise a snapshot. */
+  hosted: unknown
   /** By name, in the order of a supervisor's child list. */
-  children: Map<string, Cell> | undefined
+  children: Children | undefined
   /** What few actors need, made when it is. */
   #parts: CellParts | undefined
   #queue: Lane<Item> | undefined
@@ -83,6 +87,8 @@ export class Cell {
   #busy: MessageContext | 'blocked' | undefined
   #scheduled = false
   #stopRequest: ExitReason | undefined
+  /** Of `ref.exited` and `ref.stop`. */
+  #ended: PromiseWithResolvers<ExitReason> | undefined
   /** Told to stop by somebody: whoever waits for something on its behalf should not. */
   aborted = false
   /** The crash after which mailbox and watchers wait for the next incarnation. */
@@ -91,7 +97,7 @@ export class Cell {
   constructor(
     kernel: Kernel,
     parent: Cell | undefined,
-    name: string,
+    name: string | undefined,
     definition: AnyDefinition,
     input: unknown,
     rules: ChildRules,
@@ -99,12 +105,17 @@ export class Cell {
   ) {
     this.kernel = kernel
     this.parent = parent
-    this.name = name
+    this.givenName = name
     this.definition = definition
     this.input = input
     this.rules = rules
+    this.number = previous === undefined ? (parent?.numberChild(name === undefined ? (rules.id ?? definition.name) : undefined) ?? 0) : previous.number
     this.incarnation = previous === undefined ? 1 : previous.incarnation + 1
     this.ref = previous === undefined ? new LocalRef(this) : previous.ref
+  }
+
+  get name(): string {
+    return this.givenName ?? numberedName(this.rules.id ?? this.definition.name, this.number)
   }
 
   get path(): ActorPath {
@@ -115,6 +126,10 @@ export class Cell {
   get origin(): EventOrigin {
     const { kernel } = this
     return { runtime: kernel.id, node: kernel.node, path: this.path, incarnation: this.incarnation, atMs: kernel.clock.wallNow() }
+  }
+
+  get snapshot(): HostedSnapshot {
+    return this.definition.host.snapshot(this)
   }
 
   get random(): Random {
@@ -129,53 +144,49 @@ export class Cell {
 
   /** Starts a child with a name of its own under an actor that is no supervisor. */
   spawn(definition: AnyDefinition, options: SpawnOptions<AnyDefinition> = {}): AnyRef {
-    const name = this.childName(options.name, definition.name)
-    const child = this.startChild(name, definition, options.input, definition.type === 'supervisor' ? supervisorRules : workerRules)
-    if (child === undefined) throw new StartFailedError(`${this.path}/${name}`, new Error('its start function said ignore'))
-    return child.ref
+    this.checkName(options.name)
+    const child = this.startChild(options.name, definition, options.input, definition.type === 'supervisor' ? supervisorRules : workerRules)
+    if (child !== undefined) return child.ref
+    throw new StartFailedError(`${this.path}/${options.name ?? definition.name}`, new Error('its start function said ignore'))
   }
 
-  /** The name that was asked for, or a fresh one. @throws {NameTakenError} `NAME_TAKEN`, {DefinitionInvalidError} `DEFINITION_INVALID`. */
-  childName(asked: string | undefined, base: string): string {
-    if (asked === undefined) return this.freshName(base)
+  /** Whether a child can have this name. @throws {NameTakenError} `NAME_TAKEN`, {DefinitionInvalidError} `DEFINITION_INVALID`. */
+  checkName(asked: string | undefined): void {
+    if (asked === undefined) return
     if (!isSegment(asked)) {
       throw new DefinitionInvalidError(`${this.path}/${asked}`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
     }
-    if (this.children?.has(asked) === true) throw new NameTakenError(asked, this.path)
-    return asked
+    if (this.children?.get(asked) !== undefined) throw new NameTakenError(asked, this.path)
   }
 
-  /** A name that no child has, made of `base` and a number. */
-  freshName(base: string): string {
-    const { parts } = this
-    for (;;) {
-      parts.namesGiven += 1
-      const name = `${base}-${parts.namesGiven}`
-      if (this.children?.has(name) !== true) return name
-    }
+  /** Number of the next child; of one without a name of its own, whose name begins with `base`. */
+  numberChild(base: string | undefined): number {
+    return (this.children ??= new Children()).nextNumber(base)
   }
 
   /**
-   * Starts a child under a name that `childName` gave, or the next incarnation of `previous`, synchronously. Undefined when its start function says
-   * `ignore`. A supervisor whose children fail to start may come back in status `stopping`: it then still cleans up.
+   * Starts a child under a name that `checkName` passed, or else under a number, or the next incarnation of `previous`;
+   * synchronously. Undefined when its start function says `ignore`. A supervisor whose children fail to start may come back in status `stopping`: it then still cleans up.
    * @throws {StartFailedError} `START_FAILED`, {DefinitionInvalidError} `DEFINITION_INVALID`.
    */
-  startChild(name: string, definition: AnyDefinition, givenInput: unknown, rules: ChildRules, previous?: Cell): Cell | undefined {
-    if (this.status === 'stopped') throw new FencedError(this.path, `start of ${name}`)
+  startChild(name: string | undefined, definition: AnyDefinition, givenInput: unknown, rules: ChildRules, previous?: Cell): Cell | undefined {
+    if (this.status === 'stopped') throw new FencedError(this.path, `start of ${name ?? definition.name}`)
     const input = parseInput(definition, givenInput)
     const child = new Cell(this.kernel, this, name, definition, input, rules, previous)
-    return outside(() => {
-      try {
-        // The parsed input is what the start function's type says.
-        if (definition.start?.({ input: input as never }) === 'ignore') return undefined
-        child.#start(previous)
-        return child
-      } catch (error) {
-        child.status = 'stopped'
-        child.exit = exits.crash(error)
-        throw error instanceof StartFailedError ? error : new StartFailedError(child.path, error)
-      }
-    })
+    return currentContext() === undefined ? child.#launch(previous) : outside(() => child.#launch(previous))
+  }
+
+  #launch(previous: Cell | undefined): Cell | undefined {
+    try {
+      // The parsed input is what the start function's type says.
+      if (this.definition.start?.({ input: this.input as never }) === 'ignore') return undefined
+      this.#start(previous)
+      return this
+    } catch (error) {
+      this.status = 'stopped'
+      this.exit = exits.crash(error)
+      throw error instanceof StartFailedError ? error : new StartFailedError(this.path, error)
+    }
   }
 
   /** Starts the top cell of a node, which has no parent. @throws {StartFailedError} `START_FAILED` */
@@ -190,7 +201,7 @@ export class Cell {
     this.definition.host.start(this, previous)
     if (previous !== undefined) this.#replace(previous)
     const parent = this.parent
-    if (parent !== undefined) (parent.children ??= new Map<string, Cell>()).set(this.name, this)
+    if (parent !== undefined) (parent.children ??= new Children()).set(this)
     // A supervisor whose children failed to start is ending by now.
     if (this.status === 'starting') this.status = 'running'
     if (this.definition.handlesSignal('actor.started') && this.definition.type === 'worker') {
@@ -489,15 +500,16 @@ export class Cell {
   }
 
   /** The host has a new snapshot: observers see it, and what was postponed for a change of state is put back. */
-  publish(snapshot: HostedSnapshot, stateChanged = true): void {
+  publish(hosted: unknown, stateChanged = true): void {
     if (this.status === 'stopped') {
       this.zombie('state')
       return
     }
-    this.snapshot = snapshot
+    this.hosted = hosted
     if (stateChanged && this.hasSetAside) this.#lane.putBack('postpone')
     const observers = this.#parts?.observers
     if (observers === undefined) return
+    const { snapshot } = this
     for (const observer of observers) {
       try {
         observer.next?.(snapshot)
@@ -648,8 +660,8 @@ export class Cell {
   }
 
   /** Forgets a child for good: its name is free again. */
-  forgetChild(name: string): void {
-    this.children?.delete(name)
+  forgetChild(child: Cell): void {
+    this.children?.delete(child)
   }
 
   /** A monitor on this incarnation; one that has ended answers `noproc`. */
@@ -802,7 +814,7 @@ export class Cell {
     this.aborted = true
     this.#parts?.abort?.abort(reason)
     if (this.children === undefined) return
-    for (const child of this.children.values()) if (child.status !== 'stopped') child.#abort(reason)
+    for (const child of this.children) if (child.status !== 'stopped') child.#abort(reason)
   }
 
   /** Ends once the current message is handled, on its own behalf. */
@@ -911,7 +923,7 @@ export class Cell {
     const isAlive = (child: Cell): boolean => child.status !== 'stopped'
     for (;;) {
       if (parts.toStop === undefined) {
-        const alive = [...this.children.values()].filter(isAlive)
+        const alive = this.children.inOrder().filter(isAlive)
         if (alive.length === 0) return false
         parts.toStop = alive
         if (this.definition.host.stopsInParallel) for (const child of alive) child.shutDown(exits.shutdown())
@@ -950,6 +962,7 @@ export class Cell {
     const isWatched = this.#isWatchedByParent
     this.#buryInHand()
     this.#releaseParts(reason)
+    this.#ended?.resolve(reason)
     this.definition.host.end(this, reason)
     if (!kept) this.discard()
     this.#discardChildren()
@@ -957,7 +970,7 @@ export class Cell {
     const { parent } = this
     if (parent !== undefined) {
       if (parent.status === 'stopped') this.kernel.orphans.delete(this)
-      if (parent.definition.type === 'worker') parent.forgetChild(this.name)
+      if (parent.definition.type === 'worker') parent.forgetChild(this)
       // Nobody takes up a start that failed, unless its parent waits for its clean-up.
       if (this.#parts?.failedToStart === true && parent.status !== 'stopping') parent.definition.host.childEnded?.(parent, this)
       else parent.#childEnded(this, isWatched)
@@ -967,6 +980,7 @@ export class Cell {
 
   /** What it was at when it was killed: nobody will know how far it came. */
   #buryInHand(): void {
+    if (!this.#isAtWork) return
     for (const { message, deferred } of this.#inHand) {
       if (deferred || message.type.startsWith('actor.')) continue
       this.deadLetter(message, 'stopped', new TargetDownError(this.path, message.type, this.exit ?? exits.killed))
@@ -992,7 +1006,6 @@ export class Cell {
       if (open.accepted) open.targetEnded(reason)
       open = next
     }
-    parts.ended?.resolve(reason)
   }
 
   /** No restart will take over: what waits becomes dead letters, watchers and askers learn of the end. */
@@ -1041,13 +1054,13 @@ export class Cell {
   /** No restart will come for a child that is down. */
   #discardChildren(): void {
     if (this.definition.type === 'worker' || this.children === undefined) return
-    for (const child of this.children.values()) if (child.#retained) child.discard()
+    for (const child of this.children) if (child.#retained) child.discard()
   }
 
   /** It was killed, so nobody stops its children in order: each is told, as Erlang's links would. */
   #orphanChildren(): void {
     if (this.children === undefined) return
-    for (const child of [...this.children.values()].reverse()) {
+    for (const child of this.children.inOrder().reverse()) {
       const { shutdown } = child.rules
       if (child.definition.type === 'supervisor') {
         // Whoever would have killed it for being slow is gone; it is as slow as its children are allowed to be.
@@ -1068,9 +1081,8 @@ export class Cell {
   /** How this incarnation ended, or will. */
   get ended(): Promise<ExitReason> {
     if (this.status === 'stopped') return Promise.resolve(this.exit ?? exits.normal)
-    const { parts } = this
-    parts.ended ??= Promise.withResolvers<ExitReason>()
-    return parts.ended.promise
+    this.#ended ??= Promise.withResolvers<ExitReason>()
+    return this.#ended.promise
   }
 
   // ---- saying so ----------------------------------------------------------------------------------------------------

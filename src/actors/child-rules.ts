@@ -33,6 +33,8 @@ export interface Budget {
 
 /** What the parent of an actor grants and asks of it. Supervisors set it from the child spec. */
 export interface ChildRules {
+  /** What the names of children that are given none begin with. Default: the name of their definition. */
+  readonly id: string | undefined
   readonly shutdown: Shutdown
   readonly decide: Decider | undefined
   /** Whether mailbox and watchers outlive a crash. OTP: no. */
@@ -48,6 +50,7 @@ export interface ChildRules {
 
 /** OTP's defaults, with the shutdown of a worker. */
 export const workerRules: ChildRules = {
+  id: undefined,
   shutdown: 5000,
   decide: undefined,
   keepMailbox: false,

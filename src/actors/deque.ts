@@ -2,11 +2,13 @@ const smallest = 4
 const largestKept = 1024
 
 /**
- * A double-ended queue over a ring of a power of two. Every operation is constant time; an empty deque that had grown
- * gives its memory back.
+ * A double-ended queue over a ring of a power of two. Every operation is constant time. The next item is kept apart, so
+ * that a queue of one, which is what most mailboxes are, has no ring; an empty one that had grown gives it back.
  */
 export class Deque<T> {
-  #ring: (T | undefined)[] = new Array<T | undefined>(smallest)
+  #front: T | undefined
+  /** What follows the front. */
+  #ring: (T | undefined)[] | undefined
   #head = 0
   #length = 0
 
@@ -15,56 +17,66 @@ export class Deque<T> {
   }
 
   push(item: T): void {
-    if (this.#length === this.#ring.length) this.#grow()
-    this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] = item
+    if (this.#length === 0) {
+      this.#front = item
+    } else {
+      const ring = this.#roomyRing()
+      ring[(this.#head + this.#length - 1) & (ring.length - 1)] = item
+    }
     this.#length += 1
   }
 
   unshift(item: T): void {
-    if (this.#length === this.#ring.length) this.#grow()
-    this.#head = (this.#head - 1) & (this.#ring.length - 1)
-    this.#ring[this.#head] = item
+    if (this.#length > 0) {
+      const ring = this.#roomyRing()
+      this.#head = (this.#head - 1) & (ring.length - 1)
+      ring[this.#head] = this.#front
+    }
+    this.#front = item
     this.#length += 1
   }
 
   shift(): T | undefined {
     if (this.#length === 0) return undefined
-    const item = this.#ring[this.#head]
-    this.#ring[this.#head] = undefined
-    this.#head = (this.#head + 1) & (this.#ring.length - 1)
+    const item = this.#front
     this.#length -= 1
-    if (this.#length === 0 && this.#ring.length > largestKept) {
-      this.#ring = new Array<T | undefined>(smallest)
-      this.#head = 0
+    const ring = this.#ring
+    if (this.#length > 0 && ring !== undefined) {
+      this.#front = ring[this.#head]
+      ring[this.#head] = undefined
+      this.#head = (this.#head + 1) & (ring.length - 1)
+    } else {
+      this.#front = undefined
+      if (ring !== undefined && ring.length > largestKept) this.#ring = undefined
     }
     return item
   }
 
-  /** Removes and returns the first item that `matches`, keeping the order of the others. Linear. */
+  /** Removes and returns the first item that `matches`, keeping the order of the others. Linear in those before it. */
   take(matches: (item: T) => boolean): T | undefined {
-    for (let i = 0; i < this.#length; i += 1) {
-      const item = this.#at(i)
-      if (!matches(item)) continue
-      for (let j = i; j > 0; j -= 1) this.#ring[this.#slot(j)] = this.#at(j - 1)
-      this.shift()
-      return item
+    const before: T[] = []
+    let taken: T | undefined
+    while (this.#length > 0) {
+      // The length says that there is one.
+      const item = this.shift() as T
+      if (matches(item)) {
+        taken = item
+        break
+      }
+      before.push(item)
     }
-    return undefined
+    for (const item of before.reverse()) this.unshift(item)
+    return taken
   }
 
-  #slot(index: number): number {
-    return (this.#head + index) & (this.#ring.length - 1)
-  }
-
-  #at(index: number): T {
-    // Callers stay below #length, where every slot holds an item.
-    return this.#ring[this.#slot(index)] as T
-  }
-
-  #grow(): void {
-    const ring = new Array<T | undefined>(this.#ring.length * 2)
-    for (let i = 0; i < this.#length; i += 1) ring[i] = this.#at(i)
-    this.#ring = ring
+  /** The ring, with room for one more. */
+  #roomyRing(): (T | undefined)[] {
+    const ring = this.#ring
+    if (ring !== undefined && this.#length - 1 < ring.length) return ring
+    const larger = new Array<T | undefined>(ring === undefined ? smallest : ring.length * 2)
+    for (let i = 0; ring !== undefined && i < this.#length - 1; i += 1) larger[i] = ring[(this.#head + i) & (ring.length - 1)]
+    this.#ring = larger
     this.#head = 0
+    return larger
   }
 }

@@ -24,7 +24,7 @@ type Scope = ActorScope<HandlerSnapshot<unknown>, AnyEventObject>
 
 const AsyncFunction = (async () => {}).constructor
 
-const isPromise = (value: unknown): value is Promise<unknown> =>
+export const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 
 /**
@@ -44,11 +44,15 @@ export class HandlerLogic implements ActorLogic<HandlerSnapshot<unknown>, AnyEve
     )
   }
 
-  getInitialSnapshot = (_scope: unknown, input: unknown): HandlerSnapshot<unknown> => activeSnapshot(this.#state({ input }))
+  firstState(input: unknown): unknown {
+    return this.#state({ input })
+  }
+
+  getInitialSnapshot = (_scope: unknown, input: unknown): HandlerSnapshot<unknown> => activeSnapshot(this.firstState(input))
 
   /** Runs the handler: the next state, undefined for "unchanged", or a promise of either. */
-  react(context: MessageContext, snapshot: HandlerSnapshot<unknown>): unknown {
-    context.state = snapshot.context
+  react(context: MessageContext, state: unknown): unknown {
+    context.state = state
     const entry = this.#handlers.get(context.message.type)
     if (entry === undefined) return undefined
     // A handler takes the context of its own message type: the map is by type.
@@ -66,23 +70,28 @@ export class HandlerLogic implements ActorLogic<HandlerSnapshot<unknown>, AnyEve
     return next
   }
 
-  /** The snapshot after `next`: itself when nothing changed. */
-  apply(snapshot: HandlerSnapshot<unknown>, next: unknown): HandlerSnapshot<unknown> {
-    if (next === undefined) return snapshot
+  /** The state after a handler came to `next`. */
+  nextState(state: unknown, next: unknown): unknown {
+    if (next === undefined) return state
     // State is data, so a function is an update of it.
-    const state = typeof next === 'function' ? (next as (current: unknown) => unknown)(snapshot.context) : next
+    return typeof next === 'function' ? (next as (current: unknown) => unknown)(state) : next
+  }
+
+  /** The snapshot after `next`: itself when nothing changed. */
+  #apply(snapshot: HandlerSnapshot<unknown>, next: unknown): HandlerSnapshot<unknown> {
+    const state = this.nextState(snapshot.context, next)
     return state === snapshot.context ? snapshot : activeSnapshot(state)
   }
 
   transition = (snapshot: HandlerSnapshot<unknown>, event: AnyEventObject, scope: Scope): HandlerSnapshot<unknown> => {
-    if (event.type === settledType) return this.apply(snapshot, event['next'])
+    if (event.type === settledType) return this.#apply(snapshot, event['next'])
     const context = hostedContext(scope.self)
     if (context === undefined) {
       if (this.#handlers.has(event.type)) return this.#bare(snapshot, event)
       return snapshot
     }
-    const next = this.react(context, snapshot)
-    if (!isPromise(next)) return this.apply(snapshot, next)
+    const next = this.react(context, snapshot.context)
+    if (!isPromise(next)) return this.#apply(snapshot, next)
     context.pending = next
     return snapshot
   }
@@ -106,7 +115,7 @@ export class HandlerLogic implements ActorLogic<HandlerSnapshot<unknown>, AnyEve
     )
     const next = handle?.(context)
     if (isPromise(next)) throw new NotHostedError(`the async handler for '${event.type}'`)
-    return this.apply(snapshot, next)
+    return this.#apply(snapshot, next)
   }
 }
 

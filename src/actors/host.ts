@@ -2,7 +2,7 @@ import type { ExitReason } from '../core/exit.ts'
 import type { Cell } from './cell.ts'
 import type { MessageContext } from './context.ts'
 
-/** What a host leaves in its cell as the state of the logic: an XState snapshot of any kind. */
+/** The state of the logic as one sees it: an XState snapshot of any kind. */
 export interface HostedSnapshot {
   readonly status: 'active' | 'done' | 'error' | 'stopped'
   readonly error?: unknown
@@ -14,9 +14,9 @@ export function endedSnapshot<S extends HostedSnapshot>(last: S, reason: ExitRea
   return { ...last, status: reason.kind === 'normal' ? 'done' : 'stopped' }
 }
 
-/** The state that the next incarnation goes on with, when its spec says `snapshot` and the last one did not end by itself. */
-export const keptSnapshot = (cell: Cell, previous: Cell | undefined): HostedSnapshot | undefined =>
-  cell.rules.stateOnRestart === 'snapshot' && previous?.exit?.kind !== 'normal' ? previous?.snapshot : undefined
+/** Whether an incarnation goes on with the state of the last: its spec says `snapshot`, and that one did not end by itself. */
+export const keepsState = (cell: Cell, previous: Cell | undefined): previous is Cell =>
+  cell.rules.stateOnRestart === 'snapshot' && previous !== undefined && previous.exit?.kind !== 'normal'
 
 /**
  * Runs logic for a cell, one message at a time. The cell keeps everything else: address, mailbox, timers, children,
@@ -29,6 +29,8 @@ export interface Host {
   react(context: MessageContext): Promise<void> | undefined
   /** The incarnation begins to end: its children are to stop. */
   readonly ending?: (cell: Cell) => void
+  /** The snapshot to show. The same one until something has changed. */
+  snapshot(cell: Cell): HostedSnapshot
   /** The incarnation has ended: forget it, without effects. */
   end(cell: Cell, reason: ExitReason): void
   /** Whether logic whose handler failed can go on with the state that it had before. */

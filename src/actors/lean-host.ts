@@ -1,20 +1,16 @@
 import type { Cell } from './cell.ts'
 import type { MessageContext } from './context.ts'
-import { activeSnapshot, type HandlerLogic, type HandlerSnapshot } from './handler-logic.ts'
-import { endedSnapshot, keptSnapshot, type Host } from './host.ts'
+import { activeSnapshot, isPromise, type HandlerLogic } from './handler-logic.ts'
+import { endedSnapshot, keepsState, type Host, type HostedSnapshot } from './host.ts'
 
 /**
  * Runs handler logic without XState's actor around it: the same logic and snapshots at a third of the memory. One host
- * serves all cells of a definition; what differs between them is in the cell.
+ * serves all cells of a definition; what differs between them is in the cell, whose `hosted` is the bare state.
  */
 export function leanHost(logic: HandlerLogic): Host {
-  // This host is the only one that writes the snapshot of its cells.
-  const snapshotOf = (cell: Cell): HandlerSnapshot<unknown> => cell.snapshot as HandlerSnapshot<unknown>
-
   const advance = (cell: Cell, next: unknown): void => {
-    const before = snapshotOf(cell)
-    const after = logic.apply(before, next)
-    if (after !== before) cell.publish(after)
+    const state = logic.nextState(cell.hosted, next)
+    if (state !== cell.hosted) cell.publish(state)
   }
 
   const settle = async (context: MessageContext, pending: Promise<unknown>): Promise<void> => {
@@ -28,22 +24,37 @@ export function leanHost(logic: HandlerLogic): Host {
     canResume: true,
     stopsInParallel: false,
     start(cell, previous) {
-      // The incarnation before had the same logic.
-      const kept = keptSnapshot(cell, previous) as HandlerSnapshot<unknown> | undefined
-      cell.snapshot = kept === undefined ? logic.getInitialSnapshot(undefined, cell.input) : activeSnapshot(kept.context)
+      cell.hosted = keepsState(cell, previous) ? previous.hosted : logic.firstState(cell.input)
     },
     react(context) {
       const { cell } = context
-      const next = logic.react(context, snapshotOf(cell))
+      const next = logic.react(context, cell.hosted)
       if (next === undefined) return undefined
-      if (typeof next === 'object' && next !== null && 'then' in next && typeof next.then === 'function') {
-        return settle(context, next as Promise<unknown>)
-      }
+      if (isPromise(next)) return settle(context, next)
       advance(cell, next)
       return undefined
     },
-    end(cell, reason) {
-      cell.snapshot = endedSnapshot(snapshotOf(cell), reason)
-    },
+    snapshot: shownSnapshot,
+    end: () => undefined,
   }
+}
+
+interface Shown {
+  readonly state: unknown
+  readonly isOver: boolean
+  readonly snapshot: HostedSnapshot
+}
+
+/** Snapshots that somebody has looked at. Most are never made. */
+const shown = new WeakMap<Cell, Shown>()
+
+function shownSnapshot(cell: Cell): HostedSnapshot {
+  const last = shown.get(cell)
+  const state = cell.hosted
+  const isOver = cell.status === 'stopped'
+  if (last !== undefined && last.state === state && last.isOver === isOver) return last.snapshot
+  const active = activeSnapshot(state)
+  const snapshot = isOver && cell.exit !== undefined ? endedSnapshot<HostedSnapshot>(active, cell.exit) : active
+  shown.set(cell, { state, isOver, snapshot })
+  return snapshot
 }

@@ -35,6 +35,6 @@ function amongChildren({ children }: Cell, definition: AnyDefinition, name: stri
     const named = children.get(name)
     return named?.definition === definition ? named : undefined
   }
-  for (const child of children.values()) if (child.definition === definition) return child
+  for (const child of children.inOrder()) if (child.definition === definition) return child
   return undefined
 }

@@ -13,7 +13,7 @@ import { exits } from '../core/exit.ts'
 import type { Cell } from './cell.ts'
 import { runAsync } from './ambient.ts'
 import { MessageContext } from './context.ts'
-import { endedSnapshot, keptSnapshot, type Host, type HostedSnapshot } from './host.ts'
+import { endedSnapshot, keepsState, type Host, type HostedSnapshot } from './host.ts'
 
 type RootActor = Actor<AnyActorLogic>
 
@@ -58,8 +58,7 @@ export const rootHost: Host = {
   stopsInParallel: false,
 
   start(cell, previous) {
-    const kept = keptSnapshot(cell, previous)
-    const restored = kept === undefined || previous === undefined ? undefined : restorePoint(previous, kept)
+    const restored = keepsState(cell, previous) ? restorePoint(previous, previous.snapshot) : undefined
     const { inspect } = cell.rules
     const actor = createActor(guarded(cell.definition.logic), {
       id: cell.name,
@@ -74,7 +73,7 @@ export const rootHost: Host = {
     hostedByActor.set(actor, hosted)
     actor.subscribe({
       next: (snapshot: Snapshot<unknown>) => {
-        if (!hosted.ended) cell.publish(snapshot, cell.hasSetAside && changedValue(cell.snapshot, snapshot))
+        if (!hosted.ended) cell.publish(snapshot, cell.hasSetAside && changedValue(cell.hosted, snapshot))
       },
       error: (error) => {
         hosted.failure = { error }
@@ -89,7 +88,7 @@ export const rootHost: Host = {
     if (isAsync) runAsync(new MessageContext(cell, { type: 'actor.started' }, undefined), () => actor.start())
     else actor.start()
     if (hosted.failure !== undefined) throw hosted.failure.error
-    cell.snapshot = snapshotOf(actor)
+    cell.hosted = snapshotOf(actor)
     const nowMs = cell.kernel.clock.now()
     for (const { event, id, dueMs } of restored?.timers ?? []) {
       actor.system.scheduler.schedule(actor, actor, event, Math.max(0, dueMs - nowMs), id)
@@ -99,7 +98,7 @@ export const rootHost: Host = {
         reportInterrupted(hosted, restored.interrupted)
       })
     }
-    if (cell.snapshot.status === 'done') cell.stopSelf(exits.normal)
+    if (snapshotOf(actor).status === 'done') cell.stopSelf(exits.normal)
   },
 
   react(context) {
@@ -117,12 +116,15 @@ export const rootHost: Host = {
     return context.pending === undefined ? undefined : settle(context, hosted, context.pending)
   },
 
+  // This host leaves XState's snapshot in the cell, and nothing before the first.
+  snapshot: (cell) => cell.hosted as HostedSnapshot,
+
   end(cell, reason) {
     const hosted = hostedByCell.get(cell)
     if (hosted === undefined) return
     hosted.ended = true
     hosted.actor.stop()
-    if (cell.snapshot !== undefined) cell.snapshot = endedSnapshot(cell.snapshot, reason)
+    if (cell.hosted !== undefined) cell.hosted = endedSnapshot(cell.snapshot, reason)
   },
 }
 
@@ -305,9 +307,9 @@ function reportInterrupted(hosted: Hosted, interrupted: readonly Interruption[])
 }
 
 /** Whether the chart is in other states than before, or logic without states has another state: what is postponed waits for that. */
-function changedValue(before: object | undefined, after: object): boolean {
+function changedValue(before: unknown, after: object): boolean {
   if (!('value' in after)) return before !== after
-  const was = before !== undefined && 'value' in before ? before.value : undefined
+  const was = typeof before === 'object' && before !== null && 'value' in before ? before.value : undefined
   const is = after.value
   return was !== is && JSON.stringify(was) !== JSON.stringify(is)
 }

@@ -255,7 +255,7 @@ export function* cellsFrom(root: Cell, orphans: Iterable<Cell>): Generator<Cell,
   const found = [...orphans, root]
   for (let cell = found.pop(); cell !== undefined; cell = found.pop()) {
     yield cell
-    for (const child of [...(cell.children?.values() ?? [])].reverse()) found.push(child)
+    for (const child of (cell.children?.inOrder() ?? []).reverse()) found.push(child)
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Cell } from '../actors/cell.ts'
 import type { MessageContext } from '../actors/context.ts'
 import type { ActorDefinition } from '../actors/definition.ts'
+import type { LocalRef } from '../actors/ref.ts'
 import { DefinitionInvalidError } from '../core/errors.ts'
+import { isCleanExit } from '../core/exit.ts'
 import { isSegment } from '../core/ids.ts'
 import { dynamicSupervisorProtocol, SupervisorError, type ChildCounts } from './admin.ts'
 import { checkSignificance, ChildSpecInvalidError, declaredChildren, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
@@ -71,7 +73,7 @@ export class DynamicChildren implements ChildBook {
   readonly #cell: Cell
   readonly #autoShutdown: AutoShutdown
   readonly #maxChildren: number
-  readonly #failed = new Map<string, ChildRecord>()
+  readonly #failed = new Map<LocalRef, ChildRecord>()
 
   constructor(cell: Cell, autoShutdown: AutoShutdown, maxChildren: number) {
     this.#cell = cell
@@ -88,23 +90,18 @@ export class DynamicChildren implements ChildBook {
   }
 
   *list(): Iterable<ChildRecord> {
-    for (const child of this.#cell.children?.values() ?? []) {
-      const record = this.find(child.name)
-      if (record !== undefined) yield record
-    }
+    for (const child of this.#cell.children?.inOrder() ?? []) yield this.#failed.get(child.ref) ?? this.#newRecord(child)
   }
 
   find(name: string): ChildRecord | undefined {
-    const known = this.#failed.get(name)
-    if (known !== undefined) return known
     const child = this.#cell.children?.get(name)
-    return child && this.#newRecord(child)
+    return child && (this.#failed.get(child.ref) ?? this.#newRecord(child))
   }
 
   recordOf(child: Cell): ChildRecord | undefined {
-    const known = this.#failed.get(child.name)
+    const known = this.#failed.get(child.ref)
     if (known !== undefined) return known.cell === child ? known : undefined
-    return this.#cell.children?.get(child.name) === child ? this.#newRecord(child) : undefined
+    return this.#cell.children?.holds(child) === true ? this.#newRecord(child) : undefined
   }
 
   *carryOut(supervision: Supervision, record: ChildRecord): Procedure {
@@ -114,14 +111,25 @@ export class DynamicChildren implements ChildBook {
 
   drop(record: ChildRecord): void {
     record.state = 'stopped'
-    record.cell?.discard()
-    this.#failed.delete(record.name)
-    this.#cell.forgetChild(record.name)
+    if (record.cell === undefined) return
+    record.cell.discard()
+    this.#failed.delete(record.cell.ref)
+    this.#cell.forgetChild(record.cell)
+  }
+
+  dropsAtOnce = (child: Cell): boolean => {
+    const { exit, ref } = child
+    const isSettled = exit !== undefined && isCleanExit(exit) && specOf(child).restart !== 'permanent'
+    if (!isSettled || this.#autoShutdown !== 'never' || this.#failed.has(ref)) return false
+    if (this.#cell.children?.holds(child) !== true) return false
+    this.#cell.forgetChild(child)
+    child.discard()
+    return true
   }
 
   /** From its first failure on, a child has a record that counts its failures. */
   remember(record: ChildRecord): void {
-    this.#failed.set(record.name, record)
+    if (record.cell !== undefined) this.#failed.set(record.cell.ref, record)
   }
 
   endsWith({ spec }: ChildRecord): boolean {
@@ -137,7 +145,7 @@ export class DynamicChildren implements ChildBook {
   }
 
   #newRecord(child: Cell): ChildRecord {
-    const record = new ChildRecord(specOf(child), child.name, child.input)
+    const record = new ChildRecord(specOf(child), child.givenName, child.input)
     record.cell = child
     record.state = 'running'
     return record
@@ -156,8 +164,8 @@ const childrenOf = ({ children }: Supervision): DynamicChildren => {
 export function spawnChild(supervision: Supervision, spec: ChildSpec, name: string | undefined, input: unknown): Cell | undefined {
   const { cell } = supervision
   if (childrenOf(supervision).isFull) throw new SupervisorError('MAX_CHILDREN', cell.path, name ?? spec.id)
-  const chosen = cell.childName(name, spec.id)
-  return cell.startChild(chosen, spec.definition, input, spec)
+  cell.checkName(name)
+  return cell.startChild(name, spec.definition, input, spec)
 }
 
 function handle(supervision: Supervision, context: MessageContext, template: ChildSpec): void {
@@ -194,22 +202,21 @@ function* startChild(
   input: unknown,
 ): Procedure {
   const children = childrenOf(supervision)
-  const name = id ?? supervision.cell.freshName(template.id)
   if (children.isFull) {
-    supervision.refuse(context, 'MAX_CHILDREN', name)
+    supervision.refuse(context, 'MAX_CHILDREN', id ?? template.id)
     return
   }
-  if (children.find(name) !== undefined) {
-    supervision.refuse(context, 'CHILD_ALREADY_STARTED', name)
+  if (id !== undefined && children.find(id) !== undefined) {
+    supervision.refuse(context, 'CHILD_ALREADY_STARTED', id)
     return
   }
-  if (!isSegment(name)) {
-    context.refuse(new ChildSpecInvalidError(name, 'an id is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -'))
+  if (id !== undefined && !isSegment(id)) {
+    context.refuse(new ChildSpecInvalidError(id, 'an id is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -'))
     return
   }
-  const record = new ChildRecord(template, name, input ?? template.input)
+  const record = new ChildRecord(template, id, input ?? template.input)
   const outcome = yield* supervision.start(record)
-  if (outcome.kind === 'failed') supervision.refuse(context, 'CHILD_START_FAILED', name, outcome.error)
+  if (outcome.kind === 'failed') supervision.refuse(context, 'CHILD_START_FAILED', record.name, outcome.error)
   else context.reply(supervision.describe(record))
 }
 

@@ -24,8 +24,8 @@ export type StartOutcome =
 /** One child of a supervisor: its spec and its last incarnation. */
 export class ChildRecord {
   readonly spec: ChildSpec
-  /** Name of the child, which is its id for all but dynamic children. */
-  readonly name: string
+  /** The id, or what a dynamic child was named; one that was given no name is numbered. */
+  readonly givenName: string | undefined
   readonly input: unknown
   state: 'running' | 'restarting' | 'stopped' = 'stopped'
   /** The last incarnation, running or not: its ref is the child's for good. */
@@ -38,10 +38,14 @@ export class ChildRecord {
   /** Counts its own restarts when its spec says so. */
   window: RestartWindow | undefined
 
-  constructor(spec: ChildSpec, name: string, input: unknown) {
+  constructor(spec: ChildSpec, givenName: string | undefined, input: unknown) {
     this.spec = spec
-    this.name = name
+    this.givenName = givenName
     this.input = input
+  }
+
+  get name(): string {
+    return this.cell?.name ?? this.givenName ?? this.spec.id
   }
 }
 
@@ -54,6 +58,8 @@ export interface ChildBook {
   carryOut(supervision: Supervision, record: ChildRecord): Procedure
   /** The child is gone: forgets it, or keeps its spec without a child. OTP's del_child. */
   drop(record: ChildRecord): void
+  /** Forgets a child whose end needs no decision, and no record made for it. False when it does. */
+  readonly dropsAtOnce?: (child: Cell) => boolean
   /** The child failed: what is counted about it has to be kept. */
   remember(record: ChildRecord): void
   /** Whether the end of a child that is not restarted ends the supervisor. OTP's do_auto_shutdown. */
@@ -124,6 +130,7 @@ export class Supervision {
 
   /** Takes up the end of a child in its turn: OTP's handle_info({'EXIT', ...}). */
   reactToChild(child: Cell): void {
+    if (this.children.dropsAtOnce?.(child) === true) return
     const record = this.children.recordOf(child)
     if (record?.state === 'restarting' && child.verdict === 'stop') this.#cancelRetry(record)
     else if (record?.state !== 'running') return // it was stopped or replaced meanwhile
@@ -186,7 +193,7 @@ export class Supervision {
   *start(record: ChildRecord): Procedure<StartOutcome> {
     const previous = record.cell
     try {
-      const cell = this.cell.startChild(record.name, record.spec.definition, record.input, record.spec, previous)
+      const cell = this.cell.startChild(record.givenName, record.spec.definition, record.input, record.spec, previous)
       if (cell === undefined) {
         record.state = 'stopped'
         return { kind: 'ignored' }
@@ -196,7 +203,7 @@ export class Supervision {
         // A supervisor that starts itself waits for its clean-up with that of the others, as it ends.
         if (this.state === 'starting') return { kind: 'failed', error }
         yield cell
-        if (previous === undefined) this.cell.forgetChild(record.name)
+        if (previous === undefined) this.cell.forgetChild(cell)
         return { kind: 'failed', error }
       }
       record.cell = cell

@@ -77,7 +77,7 @@ function supervisorHost(kind: SupervisorKind, logic: SupervisorLogic): Host {
     start(cell) {
       const supervision = kind.open(cell)
       supervisions.set(cell, supervision)
-      cell.snapshot = supervision.snapshot
+      cell.hosted = supervision.snapshot
       supervision.run(kind.begin(supervision))
       // Everything that had started has stopped again: the failure is the start's.
       if (cell.status === 'stopped' && cell.exit?.kind === 'crash') throw cell.exit.error
@@ -89,13 +89,15 @@ function supervisorHost(kind: SupervisorKind, logic: SupervisorLogic): Host {
       logic.transition(supervisionOf(cell).snapshot, context.message, scope)
       return undefined
     },
+    // This host leaves the snapshot of its supervision in the cell.
+    snapshot: (cell) => cell.hosted as SupervisorSnapshot,
     ending(cell) {
       supervisions.get(cell)?.enter('stopping')
     },
     end(cell) {
       supervisions.get(cell)?.close()
       const snapshot = supervisions.get(cell)?.snapshot ?? supervisorSnapshot('stopping', () => [])
-      cell.snapshot = { ...snapshot, status: 'stopped' }
+      cell.hosted = { ...snapshot, status: 'stopped' }
     },
     childEnded: (cell, child) => supervisions.get(cell)?.childEnded(child) ?? false,
     reactToChild(cell, child) {

@@ -125,8 +125,7 @@ class OrderedChildren implements ChildBook {
   moveBehind(placed: ChildRecord): void {
     let isBehind = false
     for (const { name, cell } of this.records.values()) {
-      const children = cell?.parent?.children
-      if (isBehind && cell !== undefined && children?.delete(name) === true) children.set(name, cell)
+      if (isBehind) cell?.parent?.children?.moveBehind(name)
       if (name === placed.name) isBehind = true
     }
   }
@@ -136,7 +135,7 @@ class OrderedChildren implements ChildBook {
     record.cell?.discard()
     if (record.spec.restart !== 'temporary') return
     this.records.delete(record.name)
-    record.cell?.parent?.forgetChild(record.name)
+    if (record.cell !== undefined) record.cell.parent?.forgetChild(record.cell)
   }
 
   /** Every child has its record here for as long as it has a spec. */
@@ -146,7 +145,7 @@ class OrderedChildren implements ChildBook {
 
   forget(supervision: Supervision, record: ChildRecord): void {
     this.records.delete(record.name)
-    supervision.cell.forgetChild(record.name)
+    if (record.cell !== undefined) supervision.cell.forgetChild(record.cell)
   }
 
   endsWith({ spec }: ChildRecord): boolean {

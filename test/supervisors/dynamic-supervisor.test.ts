@@ -66,12 +66,12 @@ describe('a dynamic supervisor', () => {
     await using t = await createTestRuntime()
     const { top, settled, start } = open(t)
     const [one, two] = [await start({ id: 'one', input: 1 }), await start({ input: 2 })]
-    expect([one.path, two.path]).toEqual(['/user/dynamic-1/one', '/user/dynamic-1/worker-1'])
+    expect([one.path, two.path]).toEqual(['/user/dynamic-1/one', '/user/dynamic-1/worker-2'])
     expect(await settled(Promise.all([one.ask({ type: 'input' }), two.ask({ type: 'input' })]))).toEqual([1, 2])
     expect(await settled(countChildren(top))).toEqual({ specs: 1, active: 2, supervisors: 0, workers: 2 })
     expect((await settled(whichChildren(top))).map(({ id, status, type }) => [id, status, type])).toEqual([
       ['one', 'running', 'worker'],
-      ['worker-1', 'running', 'worker'],
+      ['worker-2', 'running', 'worker'],
     ])
   })
 

@@ -1,0 +1,128 @@
+import type { Cell } from './cell.ts'
+
+const smallest = 8
+
+/**
+ * The children of a cell by name. Most children of busy parents are named by a number (`reader-17`): those are kept in a
+ * table of their own, by number, for two reasons. Their names need not exist until somebody asks. And a `Map` leaves
+ * entries behind in the tables that it outgrows, which keeps short-lived actors alive until a full garbage collection:
+ * starting and stopping an actor cost three times as much.
+ *
+ * 1. Every child is in exactly one of the two; no two have the same name.
+ * 2. At least half of the table is free; a place that was freed holds nothing.
+ */
+export class Children {
+  #named: Map<string, Cell> | undefined
+  #table: (Cell | undefined)[] = []
+  #shift = 32
+  #numbered = 0
+  #lastNumber = 0
+
+  get size(): number {
+    return this.#numbered + (this.#named?.size ?? 0)
+  }
+
+  /** A number that no child has had, for the order of children; for one without a name, `base` with it is its name. */
+  nextNumber(base?: string): number {
+    do this.#lastNumber += 1
+    while (base !== undefined && this.#named?.has(numberedName(base, this.#lastNumber)) === true)
+    return this.#lastNumber
+  }
+
+  /** Whether it is this very incarnation that is here. */
+  holds(cell: Cell): boolean {
+    if (cell.givenName !== undefined) return this.#named?.get(cell.givenName) === cell
+    return this.#numbered > 0 && this.#table[this.#placeOf(cell.number)] === cell
+  }
+
+  get(name: string): Cell | undefined {
+    const named = this.#named?.get(name)
+    if (named !== undefined || this.#numbered === 0) return named
+    const number = Number(name.slice(name.lastIndexOf('-') + 1))
+    const cell = this.#table[this.#placeOf(number)]
+    return cell?.name === name ? cell : undefined
+  }
+
+  /** Adds a child, or puts the next incarnation into the place of the last. */
+  set(cell: Cell): void {
+    if (cell.givenName !== undefined) {
+      ;(this.#named ??= new Map()).set(cell.givenName, cell)
+      return
+    }
+    if (this.#numbered * 2 >= this.#table.length) this.#resize(Math.max(smallest, this.#table.length * 2))
+    const place = this.#placeOf(cell.number)
+    if (this.#table[place] === undefined) this.#numbered += 1
+    this.#table[place] = cell
+  }
+
+  /** Removes whoever has the name and number of `cell`. */
+  delete(cell: Cell): void {
+    if (cell.givenName !== undefined) this.#named?.delete(cell.givenName)
+    else if (this.#numbered > 0) this.#free(this.#placeOf(cell.number))
+  }
+
+  /** All children, in no particular order. */
+  *[Symbol.iterator](): Iterator<Cell> {
+    if (this.#named !== undefined) yield* this.#named.values()
+    for (const cell of this.#table) if (cell !== undefined) yield cell
+  }
+
+  /** All children, in start order; of a supervisor with a child list, in its order. */
+  inOrder(): Cell[] {
+    const cells = [...this]
+    return this.#numbered === 0 ? cells : cells.sort((a, b) => a.number - b.number)
+  }
+
+  /** Moves a child that was given its name behind all others of those. */
+  moveBehind(name: string): void {
+    const cell = this.#named?.get(name)
+    if (cell === undefined) return
+    this.#named?.delete(name)
+    this.#named?.set(name, cell)
+  }
+
+  /** Place of the child with this number, or the free place where it belongs. */
+  #placeOf(number: number): number {
+    const mask = this.#table.length - 1
+    let place = this.#homeOf(number)
+    for (;;) {
+      const cell = this.#table[place]
+      if (cell === undefined || cell.number === number) return place
+      place = (place + 1) & mask
+    }
+  }
+
+  /** Fibonacci hashing: numbers in a row are spread over the table. */
+  #homeOf(number: number): number {
+    return Math.imul(number, 0x9e3779b1) >>> this.#shift
+  }
+
+  /** Frees a place, and moves up what had to go further because it was taken. @see Knuth, TAOCP 6.4, algorithm R */
+  #free(place: number): void {
+    const table = this.#table
+    if (table[place] === undefined) return
+    const mask = table.length - 1
+    this.#numbered -= 1
+    let hole = place
+    for (let next = (hole + 1) & mask; ; next = (next + 1) & mask) {
+      const cell = table[next]
+      if (cell === undefined) break
+      if (((next - this.#homeOf(cell.number)) & mask) < ((next - hole) & mask)) continue
+      table[hole] = cell
+      hole = next
+    }
+    table[hole] = undefined
+    if (table.length > smallest && this.#numbered * 16 < table.length) this.#resize(table.length / 2)
+  }
+
+  #resize(length: number): void {
+    const old = this.#table
+    this.#table = new Array<Cell | undefined>(length).fill(undefined)
+    this.#shift = Math.clz32(length - 1)
+    for (const cell of old) if (cell !== undefined) this.#table[this.#placeOf(cell.number)] = cell
+    old.fill(undefined) // it may be old garbage by now, which would keep young actors alive
+  }
+}
+
+/** Name of a child that was given none. */
+export const numberedName = (base: string, number: number): string => `${base}-${number}`
