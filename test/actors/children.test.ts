@@ -11,7 +11,13 @@ const fakeCell = (givenName: string | undefined, number: number): Cell =>
 const commands = fc.array(
   fc.oneof(
     { weight: 5, arbitrary: fc.constant({ kind: 'add' } as const) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('name' as const), name: fc.constantFrom('a', 'b', 'kid-3', 'kid-7', 'x-1') }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('name' as const),
+        name: fc.constantFrom('a', 'b', 'kid-3', 'kid-7', 'x-1'),
+      }),
+    },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('remove' as const), at: fc.nat() }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('replace' as const), at: fc.nat() }) },
   ),

@@ -363,6 +363,18 @@ describe('WatchSpec', () => {
     expect(failures).toEqual(['listener'])
   })
 
+  test('monitor: of an actor that is gone, cancelled at once, does not answer', async () => {
+    await using t = await createTestRuntime()
+    const seen: string[] = []
+    const target = t.runtime.spawn(terminator)
+    void target.stop()
+    await t.settle()
+    const cancel = target.watch(() => seen.push('cancelled'))
+    cancel()
+    await t.settle()
+    expect(seen).toEqual([])
+  })
+
   test('visibility: a registered name is free before anybody learns of the end', async () => {
     await using t = await createTestRuntime()
     const [target, next] = [t.runtime.spawn(terminator), t.runtime.spawn(terminator)]
