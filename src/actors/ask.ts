@@ -1,4 +1,3 @@
-import type { TimerHandle } from '../core/clock.ts'
 import {
   AnswerInvalidError,
   AskCancelledError,
@@ -16,6 +15,7 @@ import type { Message } from '../core/message.ts'
 import { currentContext } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import type { MessageContext } from './context.ts'
+import type { Deadlined } from './deadlines.ts'
 import { Envelope } from './envelope.ts'
 import { entryOf, parseAnswer, parseMessage, type ProtocolEntry } from './protocol.ts'
 
@@ -33,11 +33,15 @@ export interface AskOptions {
  * One question on its way. It settles exactly once: by an answer, an error, its deadline, the end of its target, or its
  * signal. An answer after that is a dead letter.
  */
-export class Ask {
+export class Ask implements Deadlined {
   readonly entry: ProtocolEntry
   readonly signal: AbortSignal | undefined
+  readonly timeoutMs: number
   /** When it gives up, on the monotonic clock of its node, in milliseconds. */
   readonly deadlineMs: number
+  // Neighbours among the asks that wait as long.
+  earlier: Deadlined | undefined
+  later: Deadlined | undefined
   /** The message whose handler asked: the link to the rest of the call chain. */
   readonly asker: MessageContext | undefined
   /** The cell that holds it; it changes when a restart keeps the mailbox. */
@@ -51,7 +55,6 @@ export class Ask {
   next: Ask | undefined
   readonly #resolve: (answer: unknown) => void
   readonly #reject: (error: Error) => void
-  readonly #timer: TimerHandle
   readonly #onAbort: (() => void) | undefined
 
   constructor(
@@ -69,11 +72,10 @@ export class Ask {
     this.signal = signal
     this.#resolve = resolve
     this.#reject = reject
-    const { clock } = target.kernel
+    const { clock, deadlines } = target.kernel
+    this.timeoutMs = timeoutMs
     this.deadlineMs = clock.now() + timeoutMs
-    this.#timer = clock.setTimeout(() => {
-      this.fail(new AskTimeoutError(this.target.path, entry.type, timeoutMs))
-    }, timeoutMs)
+    deadlines.add(this)
     if (signal !== undefined) {
       this.#onAbort = () => {
         this.fail(new AskCancelledError(this.target.path, entry.type, signal.reason))
@@ -99,6 +101,10 @@ export class Ask {
     if (this.#settle()) this.#reject(error)
   }
 
+  expire(): void {
+    this.fail(new AskTimeoutError(this.target.path, this.entry.type, this.timeoutMs))
+  }
+
   targetEnded(reason: ExitReason): void {
     this.fail(new TargetDownError(this.target.path, this.entry.type, reason))
   }
@@ -106,7 +112,7 @@ export class Ask {
   #settle(): boolean {
     if (this.settled) return false
     this.settled = true
-    this.target.kernel.clock.clearTimeout(this.#timer)
+    this.target.kernel.deadlines.remove(this)
     if (this.#onAbort !== undefined) this.signal?.removeEventListener('abort', this.#onAbort)
     this.target.forgetAsk(this)
     return true
@@ -161,11 +167,19 @@ function budgetMs(target: Cell, entry: ProtocolEntry, timeoutMs: number, asker: 
  * block their actor: async ones of an actor that is not reentrant. @see Orleans' call-chain reentrancy
  */
 function refuseCycle(target: Cell, entry: ProtocolEntry, asker: MessageContext | undefined): void {
+  for (let link = asker; link !== undefined; link = link.envelope?.ask?.asker) {
+    if (link.cell === target && link.waits === 'blocks') throw new AskCycleError(chainFrom(link, asker, target), entry.type)
+  }
+}
+
+/** Paths from the actor that began the chain to the one that is asked. */
+function chainFrom(first: MessageContext, asker: MessageContext | undefined, target: Cell): readonly string[] {
   const chain: string[] = [target.path]
   for (let link = asker; link !== undefined; link = link.envelope?.ask?.asker) {
     chain.unshift(link.cell.path)
-    if (link.cell === target && link.waits === 'blocks') throw new AskCycleError(chain, entry.type)
+    if (link === first) break
   }
+  return chain
 }
 
 /** As `refuseCycle`, for what a handler asked its own actor before it was known that the actor waits for it. */

@@ -4,6 +4,7 @@ import type { Random } from '../core/random.ts'
 import type { DiscoveryKey, EscalationRequest, EscalationOutcome, Topic } from '../core/services.ts'
 import type { Cell } from './cell.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { AnyRef, Ref } from './ref.ts'
 import type { Protocol } from './protocol.ts'
 
@@ -14,6 +15,8 @@ export interface Kernel {
   readonly clock: Clock
   readonly random: Random
   readonly deadLetters: DeadLetters
+  /** Of asks. */
+  readonly deadlines: Deadlines
   /** Actors whose parent was killed, and that have not stopped yet. */
   readonly orphans: Set<Cell>
   /** Shutting down: asks from outside its actors are refused. */

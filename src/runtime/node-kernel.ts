@@ -1,5 +1,6 @@
 import type { Cell } from '../actors/cell.ts'
 import { DeadLetters } from '../actors/dead-letters.ts'
+import { Deadlines } from '../actors/deadlines.ts'
 import type { Kernel } from '../actors/kernel.ts'
 import type { Protocol } from '../actors/protocol.ts'
 import type { AnyRef, Ref } from '../actors/ref.ts'
@@ -32,6 +33,7 @@ export class NodeKernel implements Kernel {
   readonly random: Random
   readonly dispatcher: Dispatcher
   readonly deadLetters: DeadLetters
+  readonly deadlines: Deadlines
   readonly registry = new Registry()
   readonly topics: Topics
   readonly escalations: Escalations
@@ -45,6 +47,9 @@ export class NodeKernel implements Kernel {
     this.clock = clock
     this.random = random
     this.dispatcher = new Dispatcher(clock, scheduler, dispatcher)
+    this.deadlines = new Deadlines(clock, (task) => {
+      scheduler.later(task)
+    })
     this.deadLetters = new DeadLetters(deadLettersKept, (error) => {
       this.observerFailed('dead letters', error)
     })
