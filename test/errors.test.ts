@@ -154,7 +154,7 @@ const provocations: Readonly<Record<string, Provoke>> = {
     const ref = t.runtime.spawn(echo, { budget: { messages: 1 }, restart: 'temporary' })
     for (let i = 0; i < 2; i += 1) ref.tell({ type: 'note' })
     await t.settle()
-    return (await ref.exited) as { error: unknown }
+    return ref.exited
   },
   CHILD_ALREADY_PRESENT: async (t) => {
     const { top, ref } = tree(t)
@@ -548,7 +548,7 @@ describe('bad input of other kinds', () => {
     const needy = defineActor({ name: 'needy', protocol: {}, input: z.object({ n: z.int() }), on: {} })
     expect(thrown(() => t.runtime.spawn(needy, { input: untyped({ n: 'one' }) }))).toMatchObject({
       code: 'DEFINITION_INVALID',
-      message: expect.stringMatching(/input of needy: n: /),
+      message: expect.stringMatching(/input of needy: n: /) as unknown,
     })
     expect(t.runtime.stats.actors).toBe(1)
   })

@@ -9,7 +9,7 @@ const never = new Promise<never>(() => undefined)
 async function outcome(promise: Promise<unknown>): Promise<unknown> {
   const settled = promise.then(
     (value) => ({ value }),
-    (error: { code?: string }) => ({ code: error.code ?? String(error) }),
+    (error: unknown) => ({ code: (error as { readonly code?: string }).code }),
   )
   return Promise.race([settled, new Promise((resolve) => setImmediate(resolve, 'open'))])
 }
@@ -118,7 +118,7 @@ describe('how an ask ends', () => {
     await t.advance(1)
     await expect(asked).rejects.toMatchObject({
       code: 'ASK_TIMEOUT',
-      message: expect.stringContaining('within 5000 ms'),
+      message: expect.stringContaining('within 5000 ms') as unknown,
     })
   })
 

@@ -83,7 +83,7 @@ describe('a full mailbox', () => {
       const sent = row.how === 'ask' ? ref.ask({ type: 'box.ask', n: 3 }) : ref.offer({ type: 'box.put', n: 3 })
       sent.then(
         () => (learned = 'accepted'),
-        (error: { code: string }) => (learned = error.code),
+        (error: unknown) => (learned = (error as { readonly code: string }).code),
       )
     }
     await t.settle()

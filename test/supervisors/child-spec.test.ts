@@ -18,7 +18,7 @@ const needy = defineActor({ name: 'needy', protocol: {}, input: z.object({ n: z.
 const nested = supervisor('nested', { children: [] })
 
 /** What untyped code may give. */
-const untyped = (options: object): ChildOptions<typeof worker> => options as ChildOptions<typeof worker>
+const untyped = (options: object): ChildOptions<typeof worker> => options
 
 describe('a child spec', () => {
   test('given nothing but a definition, then it has OTP’s defaults', () => {

@@ -116,7 +116,7 @@ describe('SupervisionSpec', () => {
       },
     })
     expect(() => t.runtime.spawn(definition)).toThrow(
-      expect.objectContaining({ code: 'START_FAILED', cause: expect.any(Exc3) }),
+      expect.objectContaining({ code: 'START_FAILED', cause: expect.any(Exc3) as unknown }),
     )
   })
 
