@@ -176,7 +176,7 @@ export class Cell {
     return currentContext() === undefined ? child.#launch(previous) : outside(() => child.#launch(previous))
   }
 
-  #launch(previous: Cell | undefined): Cell | undefined {
+  #launch(previous: Cell | undefined): this | undefined {
     try {
       // The parsed input is what the start function's type says.
       if (this.definition.start?.({ input: this.input as never }) === 'ignore') return undefined
@@ -372,7 +372,7 @@ export class Cell {
   get isQuiet(): boolean {
     if ((this.#queue?.length ?? 0) > 0 || this.#parts?.openAsks !== undefined) return false
     if (this.status === 'stopped') return true
-    return this.status === 'running' && !this.#isAtWork && this.#stopRequest === undefined
+    return this.status === 'running' && !this.#isAtWork() && this.#stopRequest === undefined
   }
 
   /** The end of a turn: whether it needs another. Called by the dispatcher only. */
@@ -474,7 +474,7 @@ export class Cell {
   }
 
   /** Whether a handler is at work. */
-  get #isAtWork(): boolean {
+  #isAtWork(): boolean {
     return this.#busy !== undefined || (this.#parts?.inHand?.size ?? 0) > 0
   }
 
@@ -892,12 +892,12 @@ export class Cell {
 
   /** Goes on with the end as far as it can without waiting. */
   #advanceEnd(): void {
-    if (this.status !== 'stopping' || this.#isAtWork || this.#childrenStillStop()) return
+    if (this.status !== 'stopping' || this.#isAtWork() || this.#childrenStillStop()) return
     const { exit = exits.normal } = this
     if (this.definition.handlesSignal('actor.stopping') && !this.parts.saidStopping) {
       this.parts.saidStopping = true
       this.#react(new MessageContext(this, { type: 'actor.stopping', reason: exit } as Message, undefined))
-      if (this.#isAtWork) {
+      if (this.#isAtWork()) {
         this.#limitLastWords(exit)
         return
       }
@@ -980,7 +980,7 @@ export class Cell {
 
   /** What it was at when it was killed: nobody will know how far it came. */
   #buryInHand(): void {
-    if (!this.#isAtWork) return
+    if (!this.#isAtWork()) return
     for (const { message, deferred } of this.#inHand) {
       if (deferred || message.type.startsWith('actor.')) continue
       this.deadLetter(message, 'stopped', new TargetDownError(this.path, message.type, this.exit ?? exits.killed))
