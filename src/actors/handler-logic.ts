@@ -90,6 +90,8 @@ export class HandlerLogic implements ActorLogic<HandlerSnapshot<unknown>, AnyEve
       if (this.#handlers.has(event.type)) return this.#bare(snapshot, event)
       return snapshot
     }
+    // XState has events of its own, such as the one that stops an actor in the middle of its message.
+    if (event !== context.message) return snapshot
     const next = this.react(context, snapshot.context)
     if (!isPromise(next)) return this.#apply(snapshot, next)
     context.pending = next

@@ -805,12 +805,14 @@ export function describeHandlerHost({ name, on, canResume }: HandlerHost): void 
 
       test('given a handler that kills its own actor, then what it returns is discarded', async () => {
         await using test = await createTestRuntime()
+        let runs = 0
         const suicidal = defineActor({
           name: 'suicidal',
           protocol: { die: message() },
           state: () => 0,
           on: {
             die: ({ self }) => {
+              runs += 1
               self.kill()
               return 1
             },
@@ -820,6 +822,7 @@ export function describeHandlerHost({ name, on, canResume }: HandlerHost): void 
         ref.tell({ type: 'die' })
         await test.settle()
         expect(ref.snapshot).toMatchObject({ status: 'stopped', context: 0 })
+        expect(runs).toBe(1)
         expect(await ref.exited).toEqual(exits.killed)
       })
 
