@@ -130,7 +130,8 @@ export function ask(target: Cell, given: Message, options: AskOptions = {}): Pro
     }
     const entry = questionEntry(target, given)
     // Actors may still ask each other: it takes answers to finish what they are at.
-    if (kernel.refusesAsks && asker?.cell.kernel !== kernel) throw new RuntimeClosedError(kernel.node, `it answers no '${entry.type}' any more`)
+    if (kernel.refusesAsks && asker?.cell.kernel !== kernel)
+      throw new RuntimeClosedError(kernel.node, `it answers no '${entry.type}' any more`)
     const message = parseMessage(entry, given, () => target.path)
     const { signal } = options
     if (signal?.aborted === true) throw new AskCancelledError(target.path, entry.type, signal.reason)
@@ -168,7 +169,8 @@ function budgetMs(target: Cell, entry: ProtocolEntry, timeoutMs: number, asker: 
  */
 function refuseCycle(target: Cell, entry: ProtocolEntry, asker: MessageContext | undefined): void {
   for (let link = asker; link !== undefined; link = link.envelope?.ask?.asker) {
-    if (link.cell === target && link.waits === 'blocks') throw new AskCycleError(chainFrom(link, asker, target), entry.type)
+    if (link.cell === target && link.waits === 'blocks')
+      throw new AskCycleError(chainFrom(link, asker, target), entry.type)
   }
 }
 
@@ -186,7 +188,7 @@ function chainFrom(first: MessageContext, asker: MessageContext | undefined, tar
 export function refuseOwnAsks(context: MessageContext): void {
   if (context.waits !== 'blocks') return
   const { path, parts } = context.cell
-  for (let open = parts.openAsks; open !== undefined; ) {
+  for (let open = parts.openAsks; open !== undefined;) {
     const { next } = open
     if (open.asker === context) open.fail(new AskCycleError([path, path], open.entry.type))
     open = next

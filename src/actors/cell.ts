@@ -109,7 +109,10 @@ export class Cell {
     this.definition = definition
     this.input = input
     this.rules = rules
-    this.number = previous === undefined ? (parent?.numberChild(name === undefined ? (rules.id ?? definition.name) : undefined) ?? 0) : previous.number
+    this.number =
+      previous === undefined
+        ? (parent?.numberChild(name === undefined ? (rules.id ?? definition.name) : undefined) ?? 0)
+        : previous.number
     this.incarnation = previous === undefined ? 1 : previous.incarnation + 1
     this.ref = previous === undefined ? new LocalRef(this) : previous.ref
   }
@@ -125,7 +128,13 @@ export class Cell {
 
   get origin(): EventOrigin {
     const { kernel } = this
-    return { runtime: kernel.id, node: kernel.node, path: this.path, incarnation: this.incarnation, atMs: kernel.clock.wallNow() }
+    return {
+      runtime: kernel.id,
+      node: kernel.node,
+      path: this.path,
+      incarnation: this.incarnation,
+      atMs: kernel.clock.wallNow(),
+    }
   }
 
   get snapshot(): HostedSnapshot {
@@ -145,9 +154,17 @@ export class Cell {
   /** Starts a child with a name of its own under an actor that is no supervisor. */
   spawn(definition: AnyDefinition, options: SpawnOptions<AnyDefinition> = {}): AnyRef {
     this.checkName(options.name)
-    const child = this.startChild(options.name, definition, options.input, definition.type === 'supervisor' ? supervisorRules : workerRules)
+    const child = this.startChild(
+      options.name,
+      definition,
+      options.input,
+      definition.type === 'supervisor' ? supervisorRules : workerRules,
+    )
     if (child !== undefined) return child.ref
-    throw new StartFailedError(`${this.path}/${options.name ?? definition.name}`, new Error('its start function said ignore'))
+    throw new StartFailedError(
+      `${this.path}/${options.name ?? definition.name}`,
+      new Error('its start function said ignore'),
+    )
   }
 
   /** Whether a child can have this name. @throws {NameTakenError} `NAME_TAKEN`, {DefinitionInvalidError} `DEFINITION_INVALID`. */
@@ -169,7 +186,13 @@ export class Cell {
    * synchronously. Undefined when its start function says `ignore`. A supervisor whose children fail to start may come back in status `stopping`: it then still cleans up.
    * @throws {StartFailedError} `START_FAILED`, {DefinitionInvalidError} `DEFINITION_INVALID`.
    */
-  startChild(name: string | undefined, definition: AnyDefinition, givenInput: unknown, rules: ChildRules, previous?: Cell): Cell | undefined {
+  startChild(
+    name: string | undefined,
+    definition: AnyDefinition,
+    givenInput: unknown,
+    rules: ChildRules,
+    previous?: Cell,
+  ): Cell | undefined {
     if (this.status === 'stopped') throw new FencedError(this.path, `start of ${name ?? definition.name}`)
     const input = parseInput(definition, givenInput)
     const child = new Cell(this.kernel, this, name, definition, input, rules, previous)
@@ -196,7 +219,12 @@ export class Cell {
 
   #start(previous: Cell | undefined): void {
     if (eventChannels.spawned.hasSubscribers) {
-      eventChannels.spawned.publish({ type: 'spawned', ...this.origin, definition: this.definition.name, parent: this.parent?.path })
+      eventChannels.spawned.publish({
+        type: 'spawned',
+        ...this.origin,
+        definition: this.definition.name,
+        parent: this.parent?.path,
+      })
     }
     this.definition.host.start(this, previous)
     if (previous !== undefined) this.#replace(previous)
@@ -232,7 +260,8 @@ export class Cell {
     const message = this.#checked(given)
     if (message === undefined) return
     const traced = sender !== undefined && eventChannels.handled.hasSubscribers
-    if (this.enqueue(traced ? new Envelope(message, undefined, undefined, undefined, sender.cell.path) : message)) return
+    if (this.enqueue(traced ? new Envelope(message, undefined, undefined, undefined, sender.cell.path) : message))
+      return
     const { overflow, capacity } = this.definition.mailbox
     const reason = overflow === 'drop-newest' ? 'dropped-newest' : 'mailbox-full'
     this.deadLetter(message, reason, new MailboxFullError(this.path, capacity, message))
@@ -282,7 +311,10 @@ export class Cell {
   }
 
   #checked(given: Message): Message | undefined {
-    const entry = typeof given === 'object' && (given as Message | null) !== null ? this.definition.table.get(given.type) : undefined
+    const entry =
+      typeof given === 'object' && (given as Message | null) !== null
+        ? this.definition.table.get(given.type)
+        : undefined
     if (isAccepted(entry?.accepts, given)) return given
     try {
       return this.parse(given)
@@ -585,7 +617,8 @@ export class Cell {
     }
     this.#disarmWatchdog(context)
     const messageType = context?.message.type
-    if (eventChannels.failed.hasSubscribers) eventChannels.failed.publish({ type: 'failed', ...this.origin, error, messageType })
+    if (eventChannels.failed.hasSubscribers)
+      eventChannels.failed.publish({ type: 'failed', ...this.origin, error, messageType })
     const directive = this.#directive(error, messageType)
     const reason = exits.crash(error)
     // What it had set aside stays so, and is lost or kept with the rest.
@@ -761,7 +794,10 @@ export class Cell {
 
   #limitWallTime(wallMs: number): void {
     this.parts.wallTimer = this.kernel.clock.setTimeout(() => {
-      this.#overrun(new BudgetExceededError(this.path, 'wallMs', wallMs), this.#busy instanceof MessageContext ? this.#busy : undefined)
+      this.#overrun(
+        new BudgetExceededError(this.path, 'wallMs', wallMs),
+        this.#busy instanceof MessageContext ? this.#busy : undefined,
+      )
     }, wallMs)
   }
 
@@ -931,8 +967,10 @@ export class Cell {
       if (parts.stopping !== undefined && isAlive(parts.stopping)) return true
       parts.stopping = parts.toStop.pop()
       if (parts.stopping === undefined) parts.toStop = undefined
-      else if (parts.stopping.#parts?.failedToStart === true) continue // it ends by itself, and in OTP its parent still waits for its start
-      else if (isAlive(parts.stopping) && !this.definition.host.stopsInParallel) parts.stopping.shutDown(exits.shutdown())
+      else if (parts.stopping.#parts?.failedToStart === true)
+        continue // it ends by itself, and in OTP its parent still waits for its start
+      else if (isAlive(parts.stopping) && !this.definition.host.stopsInParallel)
+        parts.stopping.shutDown(exits.shutdown())
     }
   }
 
@@ -972,7 +1010,8 @@ export class Cell {
       if (parent.status === 'stopped') this.kernel.orphans.delete(this)
       if (parent.definition.type === 'worker') parent.forgetChild(this)
       // Nobody takes up a start that failed, unless its parent waits for its clean-up.
-      if (this.#parts?.failedToStart === true && parent.status !== 'stopping') parent.definition.host.childEnded?.(parent, this)
+      if (this.#parts?.failedToStart === true && parent.status !== 'stopping')
+        parent.definition.host.childEnded?.(parent, this)
       else parent.#childEnded(this, isWatched)
     }
     if (eventChannels.stopped.hasSubscribers) eventChannels.stopped.publish({ type: 'stopped', ...this.origin, reason })
@@ -1001,7 +1040,7 @@ export class Cell {
       monitor.cancel()
       cellOf(monitor.target).forgetMonitor(monitor)
     }
-    for (let open = parts.openAsks; open !== undefined; ) {
+    for (let open = parts.openAsks; open !== undefined;) {
       const next = open.next
       if (open.accepted) open.targetEnded(reason)
       open = next
@@ -1109,7 +1148,8 @@ export class Cell {
     kernel.deadLetters.add({ to: path, message, reason, error, atMs: kernel.clock.wallNow() })
     const events = eventChannels['dead-letter']
     if (!events.hasSubscribers) return
-    const messageType = typeof message === 'object' && message !== null && 'type' in message ? String(message.type) : typeof message
+    const messageType =
+      typeof message === 'object' && message !== null && 'type' in message ? String(message.type) : typeof message
     events.publish({ type: 'dead-letter', ...this.origin, reason, messageType, message, error })
   }
 

@@ -240,7 +240,8 @@ export class MessageContext implements ActorContext {
 
   get lookup(): ActorContext['lookup'] {
     // The ref of a definition's cell has that definition's protocol.
-    return ((definition: AnyDefinition, name?: string) => lookup(this.cell, definition, name).ref) as ActorContext['lookup']
+    return ((definition: AnyDefinition, name?: string) =>
+      lookup(this.cell, definition, name).ref) as ActorContext['lookup']
   }
 
   get publish(): ActorContext['publish'] {
@@ -271,21 +272,22 @@ export class MessageContext implements ActorContext {
   get spend(): ActorContext['spend'] {
     return (amount) => {
       for (const value of Object.values(amount)) {
-        if (!(value >= 0)) throw new DefinitionInvalidError(`spend by ${this.path}`, `${value} is no amount: give 0 or more`)
+        if (!(value >= 0))
+          throw new DefinitionInvalidError(`spend by ${this.path}`, `${value} is no amount: give 0 or more`)
       }
       this.cell.spend(amount)
     }
   }
 
   get escalate(): ActorContext['escalate'] {
-    return (<Choice extends string>(request: EscalationRequest<Choice>) => {
+    return <Choice extends string>(request: EscalationRequest<Choice>) => {
       if (this.fenced) {
         this.cell.zombie('escalate')
         return Promise.reject(new FencedError(this.path, 'escalate'))
       }
       // The kernel answers with one of the options that it was given.
       return this.cell.kernel.escalate(this.cell, request) as Promise<EscalationOutcome<Choice>>
-    })
+    }
   }
 
   /** Does `run` unless this incarnation is fenced; then it is counted and has no effect. */

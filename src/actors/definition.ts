@@ -54,7 +54,9 @@ export interface ActorDefinition<P extends Protocol = Protocol, Input = unknown,
 }
 
 /** The upper bound of all definitions: whatever its input and its snapshot are. */
-export type AnyDefinition = Omit<ActorDefinition<Protocol, never>, typeof phantom> & { readonly [phantom]?: { readonly input: unknown; readonly snapshot: unknown } }
+export type AnyDefinition = Omit<ActorDefinition<Protocol, never>, typeof phantom> & {
+  readonly [phantom]?: { readonly input: unknown; readonly snapshot: unknown }
+}
 export type InputOf<D> = D extends { readonly [phantom]?: { readonly input: infer Input } } ? Input : never
 
 export interface SpawnOptions<D> {
@@ -79,12 +81,17 @@ type Handled<S> = Next<S> | Promise<Next<S>>
 /** One handler per message and question of the protocol, and for the signals that the actor cares for. */
 export type Handlers<P extends Protocol, S, Input> = {
   // Without the exclusion the compiler, while it infers P, takes a signal for a message too and mixes their types.
-  readonly [K in Exclude<keyof P & string, Signal['type']>]: (context: HandlerContext<P, K, Received<P, K>, S, Input>) => Handled<S>
+  readonly [K in Exclude<keyof P & string, Signal['type']>]: (
+    context: HandlerContext<P, K, Received<P, K>, S, Input>,
+  ) => Handled<S>
 } & {
   readonly [T in Signal as T['type']]?: (context: HandlerContext<P, never, T, S, Input>) => Handled<S>
 }
 
-export interface HandlerActorOptions<P extends Protocol, S, InputSchema extends z.ZodType> extends CommonOptions<P, InputSchema> {
+export interface HandlerActorOptions<P extends Protocol, S, InputSchema extends z.ZodType> extends CommonOptions<
+  P,
+  InputSchema
+> {
   /** The first state of every incarnation. */
   readonly state?: (options: { readonly input: z.output<InputSchema> }) => S
   /**
@@ -99,12 +106,19 @@ export interface HandlerActorOptions<P extends Protocol, S, InputSchema extends 
   readonly reentrant?: boolean
 }
 
-export interface MachineActorOptions<P extends Protocol, M extends AnyStateMachine, InputSchema extends z.ZodType> extends CommonOptions<P, InputSchema> {
+export interface MachineActorOptions<
+  P extends Protocol,
+  M extends AnyStateMachine,
+  InputSchema extends z.ZodType,
+> extends CommonOptions<P, InputSchema> {
   /** Builds the chart. Its events are the messages of the protocol and the signals. */
   readonly machine: (tools: MachineTools<P>) => M
 }
 
-export interface LogicActorOptions<P extends Protocol, L extends AnyActorLogic> extends CommonOptions<P, z.ZodType<InputFrom<L>>> {
+export interface LogicActorOptions<P extends Protocol, L extends AnyActorLogic> extends CommonOptions<
+  P,
+  z.ZodType<InputFrom<L>>
+> {
   /** Any other XState actor logic: `fromPromise`, `fromCallback`, `fromObservable`, `fromTransition`. */
   readonly logic: L
 }
@@ -113,12 +127,16 @@ export interface LogicActorOptions<P extends Protocol, L extends AnyActorLogic> 
  * Defines an actor by handlers, by a statechart, or by any XState actor logic.
  * @throws {DefinitionInvalidError} `DEFINITION_INVALID`; its text names the option.
  */
-export function defineActor<const P extends Protocol, S = undefined, InputSchema extends z.ZodType = z.ZodType<undefined, undefined>>(
-  options: HandlerActorOptions<P, S, InputSchema>,
-): ActorDefinition<P, z.input<InputSchema>, HandlerSnapshot<S>>
-export function defineActor<const P extends Protocol, M extends AnyStateMachine, InputSchema extends z.ZodType = z.ZodType<undefined, undefined>>(
-  options: MachineActorOptions<P, M, InputSchema>,
-): ActorDefinition<P, z.input<InputSchema>, SnapshotFrom<M>>
+export function defineActor<
+  const P extends Protocol,
+  S = undefined,
+  InputSchema extends z.ZodType = z.ZodType<undefined, undefined>,
+>(options: HandlerActorOptions<P, S, InputSchema>): ActorDefinition<P, z.input<InputSchema>, HandlerSnapshot<S>>
+export function defineActor<
+  const P extends Protocol,
+  M extends AnyStateMachine,
+  InputSchema extends z.ZodType = z.ZodType<undefined, undefined>,
+>(options: MachineActorOptions<P, M, InputSchema>): ActorDefinition<P, z.input<InputSchema>, SnapshotFrom<M>>
 export function defineActor<const P extends Protocol, L extends AnyActorLogic>(
   options: LogicActorOptions<P, L>,
 ): ActorDefinition<P, InputFrom<L>, SnapshotFrom<L>>
@@ -170,9 +188,14 @@ function checkNames(name: string, protocol: Protocol): void {
   if (!isSegment(name)) {
     throw new DefinitionInvalidError(`defineActor('${name}')`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
   }
-  const reserved = Object.keys(protocol).find((type) => type.startsWith('actor.') || type.startsWith('xstate.') || type === '*')
+  const reserved = Object.keys(protocol).find(
+    (type) => type.startsWith('actor.') || type.startsWith('xstate.') || type === '*',
+  )
   if (reserved !== undefined) {
-    throw new DefinitionInvalidError(`${name}.protocol`, `'${reserved}' is reserved: types that begin with actor. or xstate., and *`)
+    throw new DefinitionInvalidError(
+      `${name}.protocol`,
+      `'${reserved}' is reserved: types that begin with actor. or xstate., and *`,
+    )
   }
 }
 
@@ -180,7 +203,8 @@ function checkHandlers({ name, protocol, on }: HandlerActorOptions<Protocol, unk
   const missing = Object.keys(protocol).filter((type) => typeof on[type] !== 'function')
   if (missing.length > 0) throw new DefinitionInvalidError(`${name}.on`, `has no handler for ${missing.join(', ')}`)
   const unknown = Object.keys(on).filter((type) => !(type in protocol) && !signalTypes.includes(type))
-  if (unknown.length > 0) throw new DefinitionInvalidError(`${name}.on`, `handles ${unknown.join(', ')}, which the protocol lacks`)
+  if (unknown.length > 0)
+    throw new DefinitionInvalidError(`${name}.on`, `handles ${unknown.join(', ')}, which the protocol lacks`)
 }
 
 /** The input as the logic receives it. @throws {DefinitionInvalidError} `DEFINITION_INVALID` when its schema refuses it. */

@@ -74,7 +74,8 @@ export class Deque<T> {
     const ring = this.#ring
     if (ring !== undefined && this.#length - 1 < ring.length) return ring
     const larger = new Array<T | undefined>(ring === undefined ? smallest : ring.length * 2)
-    for (let i = 0; ring !== undefined && i < this.#length - 1; i += 1) larger[i] = ring[(this.#head + i) & (ring.length - 1)]
+    for (let i = 0; ring !== undefined && i < this.#length - 1; i += 1)
+      larger[i] = ring[(this.#head + i) & (ring.length - 1)]
     this.#ring = larger
     this.#head = 0
     return larger

@@ -48,7 +48,8 @@ export class HandlerLogic implements ActorLogic<HandlerSnapshot<unknown>, AnyEve
     return this.#state({ input })
   }
 
-  getInitialSnapshot = (_scope: unknown, input: unknown): HandlerSnapshot<unknown> => activeSnapshot(this.firstState(input))
+  getInitialSnapshot = (_scope: unknown, input: unknown): HandlerSnapshot<unknown> =>
+    activeSnapshot(this.firstState(input))
 
   /** Runs the handler: the next state, undefined for "unchanged", or a promise of either. */
   react(context: MessageContext, state: unknown): unknown {

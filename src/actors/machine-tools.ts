@@ -21,11 +21,14 @@ import type { Protocol, ReceivedOf, ReplyOf } from './protocol.ts'
 import { hostedContext } from './root-host.ts'
 
 /** Events of a chart: the messages and questions of its protocol, and the signals of the runtime. */
-export type ChartEvent<P extends Protocol> = ReceivedOf<P> | Exclude<Signal, { readonly type: 'actor.started' | 'actor.stopping' }>
+export type ChartEvent<P extends Protocol> =
+  ReceivedOf<P> | Exclude<Signal, { readonly type: 'actor.started' | 'actor.stopping' }>
 
 type Params = Record<string, ParameterizedObject['params'] | undefined>
 type Values<T> = T[keyof T]
-type Parameterized<Map extends Params> = Values<{ [K in keyof Map as K & string]: { type: K & string; params: Map[K] } }>
+type Parameterized<Map extends Params> = Values<{
+  [K in keyof Map as K & string]: { type: K & string; params: Map[K] }
+}>
 type Provided<Actors extends Record<string, UnknownActorLogic>> = Values<{
   [K in keyof Actors as K & string]: { src: K & string; logic: Actors[K]; id: string | undefined }
 }>
@@ -46,13 +49,25 @@ type ChartSetup<E extends AnyEventObject> = <
   readonly types?: Omit<SetupTypes<Context, E, {}, Tag, Input, Output, Emitted, Meta, Meta>, 'events'>
   readonly actors?: { [K in keyof Actors]: Actors[K] }
   readonly actions?: {
-    [K in keyof Actions]: ActionFunction<Context, E, E, Actions[K], Provided<Actors>, Parameterized<Actions>, Parameterized<Guards>, Delay, Emitted>
+    [K in keyof Actions]: ActionFunction<
+      Context,
+      E,
+      E,
+      Actions[K],
+      Provided<Actors>,
+      Parameterized<Actions>,
+      Parameterized<Guards>,
+      Delay,
+      Emitted
+    >
   }
   readonly guards?: { [K in keyof Guards]: GuardPredicate<Context, E, Guards[K], Parameterized<Guards>> }
   readonly delays?: { [K in Delay]: DelayConfig<Context, E, Parameterized<Actions>['params'], E> }
 }) => SetupReturn<Context, E, Actors, {}, Actions, Guards, Delay, Tag, Input, Output, Emitted, Meta>
 
-type PlainAction = <C extends MachineContext, X extends EventObject, E extends EventObject>(args: ActionArgs<C, X, E>) => void
+type PlainAction = <C extends MachineContext, X extends EventObject, E extends EventObject>(
+  args: ActionArgs<C, X, E>,
+) => void
 
 /** What the builder of a chart is given: XState's `setup`, typed by the protocol, and actions that only a cell can do. */
 export interface MachineTools<P extends Protocol> {
@@ -85,7 +100,8 @@ const tools: MachineTools<Protocol> = {
   },
   act: (run) => (args) => {
     const context = contextOf(args)
-    if (context === undefined) throw new NotHostedError('act() in an entry action of the first state, or outside of a runtime')
+    if (context === undefined)
+      throw new NotHostedError('act() in an entry action of the first state, or outside of a runtime')
     const pending = run(context, args)
     // A promise that rejects is the chart's failure, like anything else that it does; the message itself was handled.
     if (pending instanceof Promise) {

@@ -38,7 +38,10 @@ export function mailboxLimits(where: string, options: MailboxOptions = {}): Mail
     }
   }
   if (!policies.includes(limits.overflow)) {
-    throw new DefinitionInvalidError(`${where}.mailbox.overflow`, `'${limits.overflow}' is none of ${policies.join(', ')}`)
+    throw new DefinitionInvalidError(
+      `${where}.mailbox.overflow`,
+      `'${limits.overflow}' is none of ${policies.join(', ')}`,
+    )
   }
   return limits
 }

@@ -128,7 +128,8 @@ export function parseMessage(entry: ProtocolEntry, given: Message, to: () => str
 export function parseAnswer(
   entry: ProtocolEntry,
   given: unknown,
-): { readonly success: true; readonly data: unknown } | { readonly success: false; readonly issues: readonly string[] } {
+):
+  { readonly success: true; readonly data: unknown } | { readonly success: false; readonly issues: readonly string[] } {
   if (entry.answer === undefined || isAccepted(entry.acceptsAnswer, given)) return { success: true, data: given }
   return safely(entry.answer, given)
 }

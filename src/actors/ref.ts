@@ -72,7 +72,10 @@ export interface Ref<P extends Protocol = Protocol, S = unknown> {
   subscribe(next?: (snapshot: S) => void, error?: (error: unknown) => void, complete?: () => void): Subscription
   // XState's own type, from which `waitFor` and the like infer the snapshot.
   readonly on: ActorRef<Snapshot<unknown>, EventObject>['on']
-  select<Selected>(selector: (snapshot: S) => Selected, equals?: (a: Selected, b: Selected) => boolean): Selection<Selected>
+  select<Selected>(
+    selector: (snapshot: S) => Selected,
+    equals?: (a: Selected, b: Selected) => boolean,
+  ): Selection<Selected>
   [Symbol.observable](): { subscribe(listener: Listener<S>): Subscription }
   toJSON(): { readonly xstate$$type: 1; readonly id: string }
 }
@@ -203,11 +206,7 @@ export class LocalRef implements Ref {
     return definition.logic.getPersistedSnapshot(snapshot)
   }
 
-  subscribe(
-    listener?: Listener<unknown>,
-    error?: (error: unknown) => void,
-    complete?: () => void,
-  ): Subscription {
+  subscribe(listener?: Listener<unknown>, error?: (error: unknown) => void, complete?: () => void): Subscription {
     const observer: SnapshotObserver = typeof listener === 'object' ? listener : { next: listener, error, complete }
     return { unsubscribe: this.#cell.observe(observer) }
   }

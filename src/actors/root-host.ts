@@ -182,7 +182,10 @@ function guarded(logic: AnyActorLogic): AnyActorLogic {
   const invoked = actors.map(([src, child]) => [src, guarded(child)] as const)
   // A copy, whose snapshots name it as their machine: XState binds the methods of a machine to it.
   const copy: AnyStateMachine = logic.provide({ actors: Object.fromEntries(invoked) })
-  copy.options = { ...copy.options, maxIterations: Math.min(copy.options.maxIterations ?? maxIterations, maxIterations) }
+  copy.options = {
+    ...copy.options,
+    maxIterations: Math.min(copy.options.maxIterations ?? maxIterations, maxIterations),
+  }
   const { transition } = copy
   copy.transition = (snapshot: AnyMachineSnapshot, event: AnyEventObject, scope) => {
     if (event.type.startsWith('xstate.error.') && !namesError(snapshot, event.type)) throw event['error']
@@ -199,7 +202,8 @@ const isMachine = (logic: AnyActorLogic): logic is AnyStateMachine => 'root' in 
 /** Whether logic runs promises, callbacks or observables: itself, or as something that a chart invokes. */
 function runsAsyncCode(logic: AnyActorLogic): boolean {
   if (!isMachine(logic)) return true
-  const invokes = (node: AnyStateMachine['root']): boolean => node.invoke.length > 0 || Object.values(node.states).some(invokes)
+  const invokes = (node: AnyStateMachine['root']): boolean =>
+    node.invoke.length > 0 || Object.values(node.states).some(invokes)
   return Object.keys(logic.implementations.actors).length > 0 || invokes(logic.root)
 }
 
@@ -214,7 +218,10 @@ const namesError = (snapshot: AnyMachineSnapshot, type: string): boolean =>
   })
 
 /** Timers of a chart fire in a turn of its cell, and never for an incarnation that has ended. */
-function cellClock(cell: Cell): { setTimeout: (fn: () => void, ms: number) => unknown; clearTimeout: (id: unknown) => void } {
+function cellClock(cell: Cell): {
+  setTimeout: (fn: () => void, ms: number) => unknown
+  clearTimeout: (id: unknown) => void
+} {
   const { clock } = cell.kernel
   return {
     setTimeout: (fn, ms) =>
@@ -293,7 +300,8 @@ function restorePoint(previous: Cell, last: HostedSnapshot): RestorePoint | unde
     // XState starts no child that has failed, and says nothing of it.
     return [id, { ...child, snapshot: { ...child.snapshot, status: 'error', error } }]
   })
-  const snapshot = persisted.children === undefined ? persisted : { ...persisted, children: Object.fromEntries(children) }
+  const snapshot =
+    persisted.children === undefined ? persisted : { ...persisted, children: Object.fromEntries(children) }
   return { snapshot, timers: timersAtEnd.get(previous) ?? [], interrupted }
 }
 

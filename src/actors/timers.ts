@@ -49,7 +49,10 @@ export class TimerBook {
 
   start(key: unknown, delayMs: number, message: Message, everyMs?: number): void {
     if (!(delayMs >= 0) || (everyMs !== undefined && !(everyMs > 0))) {
-      throw new DefinitionInvalidError('timers', `${everyMs ?? delayMs} is no delay: give milliseconds, 0 or more (a period more than 0)`)
+      throw new DefinitionInvalidError(
+        'timers',
+        `${everyMs ?? delayMs} is no delay: give milliseconds, 0 or more (a period more than 0)`,
+      )
     }
     this.cancel(key)
     const timer = new Timer(key, message, everyMs)

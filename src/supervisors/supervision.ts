@@ -224,7 +224,13 @@ export class Supervision {
       this.cell.castSelf(new TryAgain(record))
     } else if (outcome.kind === 'running' && eventChannels.restarted.hasSubscribers) {
       const { origin } = outcome.cell
-      eventChannels.restarted.publish({ type: 'restarted', ...origin, supervisor: this.cell.path, reason: record.reason, kept })
+      eventChannels.restarted.publish({
+        type: 'restarted',
+        ...origin,
+        supervisor: this.cell.path,
+        reason: record.reason,
+        kept,
+      })
     }
     return outcome
   }
@@ -331,7 +337,10 @@ export type SupervisorSnapshot = Snapshot<undefined> & {
 }
 
 /** The child list is read when it is looked at: a restart costs the same however many siblings there are. */
-export const supervisorSnapshot = (value: SupervisorState, children: () => readonly ChildInfo[]): SupervisorSnapshot => ({
+export const supervisorSnapshot = (
+  value: SupervisorState,
+  children: () => readonly ChildInfo[],
+): SupervisorSnapshot => ({
   status: 'active',
   value,
   output: undefined,
