@@ -3,7 +3,7 @@ import { NotHostedError } from '../core/errors.ts'
 import { runAsync } from './ambient.ts'
 import { refuseOwnAsks } from './ask.ts'
 import type { MessageContext } from './context.ts'
-import { hostedContext, settledType } from './root-host.ts'
+import { hostedContext, settledType } from './hosted.ts'
 
 /** Snapshot of a handler actor: XState's shape, with the state as its context. */
 export type HandlerSnapshot<S> = Snapshot<undefined> & { readonly context: S }

@@ -18,7 +18,7 @@ import { NotHostedError } from '../core/errors.ts'
 import type { ActorContext, MessageContext } from './context.ts'
 import type { Signal } from './definition.ts'
 import type { Protocol, ReceivedOf, ReplyOf } from './protocol.ts'
-import { hostedContext } from './root-host.ts'
+import { hostedContext } from './hosted.ts'
 
 /** Events of a chart: the messages and questions of its protocol, and the signals of the runtime. */
 export type ChartEvent<P extends Protocol> =

@@ -7,7 +7,7 @@ import type { Message } from '../core/message.ts'
 import { ask, type AskOptions } from './ask.ts'
 import type { Cell } from './cell.ts'
 import type { AnswerOf, MessageOf, Protocol, QuestionName, ReceivedOf, Sent } from './protocol.ts'
-import { xstateActorOf } from './root-host.ts'
+import { xstateActorOf } from './hosted.ts'
 import type { Down } from './watch.ts'
 
 export interface StopOptions {
