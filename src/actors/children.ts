@@ -1,20 +1,28 @@
 import type { Cell } from './cell.ts'
 
 const smallest = 8
+/** Places of the nursery at most: 8 KiB that stay in the processor's cache. */
+const largestNursery = 1024
 
 /**
- * The children of a cell by name. Most children of busy parents are named by a number (`reader-17`): those are kept in a
- * table of their own, by number, for two reasons. Their names need not exist until somebody asks. And a `Map` leaves
- * entries behind in the tables that it outgrows, which keeps short-lived actors alive until a full garbage collection:
- * starting and stopping an actor cost three times as much.
+ * The children of a cell by name. Most children of busy parents are named by a number (`reader-17`): those are kept by
+ * number, for two reasons. Their names need not exist until somebody asks. And a `Map` leaves entries behind in the
+ * tables that it outgrows, which keeps short-lived actors alive until a full garbage collection: starting and stopping
+ * an actor cost three times as much.
  *
- * 1. Every child is in exactly one of the two; no two have the same name.
- * 2. At least half of the table is free; a place that was freed holds nothing.
+ * Numbered children begin in a nursery, at the place that is their number's. Whoever is still there when that place is
+ * wanted again moves to a hash table. So the many that come and go stay among themselves, however many others there are.
+ *
+ * 1. Every child is in exactly one of the three; no two have the same name.
+ * 2. At least half of the hash table is free; a place that was freed holds nothing.
  */
 export class Children {
   #named: Map<string, Cell> | undefined
+  #nursery: (Cell | undefined)[] = []
   #table: (Cell | undefined)[] = []
   #shift = 32
+  /** Children in the hash table. */
+  #settled = 0
   #numbered = 0
   #lastNumber = 0
 
@@ -32,14 +40,13 @@ export class Children {
   /** Whether it is this very incarnation that is here. */
   holds(cell: Cell): boolean {
     if (cell.givenName !== undefined) return this.#named?.get(cell.givenName) === cell
-    return this.#numbered > 0 && this.#table[this.#placeOf(cell.number)] === cell
+    return this.#ofNumber(cell.number) === cell
   }
 
   get(name: string): Cell | undefined {
     const named = this.#named?.get(name)
     if (named !== undefined || this.#numbered === 0) return named
-    const number = Number(name.slice(name.lastIndexOf('-') + 1))
-    const cell = this.#table[this.#placeOf(number)]
+    const cell = this.#ofNumber(Number(name.slice(name.lastIndexOf('-') + 1)))
     return cell?.name === name ? cell : undefined
   }
 
@@ -49,21 +56,29 @@ export class Children {
       ;(this.#named ??= new Map()).set(cell.givenName, cell)
       return
     }
-    if (this.#numbered * 2 >= this.#table.length) this.#resize(Math.max(smallest, this.#table.length * 2))
-    const place = this.#placeOf(cell.number)
-    if (this.#table[place] === undefined) this.#numbered += 1
-    this.#table[place] = cell
+    if (this.#ofNumber(cell.number) === undefined) this.#add(cell)
+    else if (this.#nursery[this.#crib(cell.number)]?.number === cell.number)
+      this.#nursery[this.#crib(cell.number)] = cell
+    else this.#table[this.#placeOf(cell.number)] = cell
   }
 
   /** Removes whoever has the name and number of `cell`. */
   delete(cell: Cell): void {
-    if (cell.givenName !== undefined) this.#named?.delete(cell.givenName)
-    else if (this.#numbered > 0) this.#free(this.#placeOf(cell.number))
+    const { givenName, number } = cell
+    if (givenName !== undefined) {
+      this.#named?.delete(givenName)
+    } else if (this.#nursery[this.#crib(number)]?.number === number) {
+      this.#nursery[this.#crib(number)] = undefined
+      this.#numbered -= 1
+    } else if (this.#settled > 0) {
+      this.#free(this.#placeOf(number))
+    }
   }
 
   /** All children, in no particular order. */
   *[Symbol.iterator](): Iterator<Cell> {
     if (this.#named !== undefined) yield* this.#named.values()
+    for (const cell of this.#nursery) if (cell !== undefined) yield cell
     for (const cell of this.#table) if (cell !== undefined) yield cell
   }
 
@@ -79,6 +94,41 @@ export class Children {
     if (cell === undefined) return
     this.#named?.delete(name)
     this.#named?.set(name, cell)
+  }
+
+  #ofNumber(number: number): Cell | undefined {
+    const young = this.#nursery[this.#crib(number)]
+    if (young?.number === number) return young
+    return this.#settled === 0 ? undefined : this.#table[this.#placeOf(number)]
+  }
+
+  /** The place in the nursery. */
+  #crib(number: number): number {
+    return number & (this.#nursery.length - 1)
+  }
+
+  #add(cell: Cell): void {
+    this.#numbered += 1
+    let young = this.#nursery[this.#crib(cell.number)]
+    while (this.#nursery.length === 0 || (young !== undefined && this.#nursery.length < largestNursery)) {
+      this.#growNursery()
+      young = this.#nursery[this.#crib(cell.number)]
+    }
+    if (young !== undefined) this.#settle(young)
+    this.#nursery[this.#crib(cell.number)] = cell
+  }
+
+  #growNursery(): void {
+    const old = this.#nursery
+    this.#nursery = new Array<Cell | undefined>(Math.max(smallest, old.length * 2)).fill(undefined)
+    for (const cell of old) if (cell !== undefined) this.#nursery[this.#crib(cell.number)] = cell
+    old.fill(undefined) // it may be old garbage by now, which would keep young actors alive
+  }
+
+  #settle(cell: Cell): void {
+    if (this.#settled * 2 >= this.#table.length) this.#resize(Math.max(smallest, this.#table.length * 2))
+    this.#settled += 1
+    this.#table[this.#placeOf(cell.number)] = cell
   }
 
   /** Place of the child with this number, or the free place where it belongs. */
@@ -103,6 +153,7 @@ export class Children {
     if (table[place] === undefined) return
     const mask = table.length - 1
     this.#numbered -= 1
+    this.#settled -= 1
     let hole = place
     for (let next = (hole + 1) & mask; ; next = (next + 1) & mask) {
       const cell = table[next]
@@ -112,7 +163,7 @@ export class Children {
       hole = next
     }
     table[hole] = undefined
-    if (table.length > smallest && this.#numbered * 16 < table.length) this.#resize(table.length / 2)
+    if (table.length > smallest && this.#settled * 16 < table.length) this.#resize(table.length / 2)
   }
 
   #resize(length: number): void {
@@ -120,7 +171,7 @@ export class Children {
     this.#table = new Array<Cell | undefined>(length).fill(undefined)
     this.#shift = Math.clz32(length - 1)
     for (const cell of old) if (cell !== undefined) this.#table[this.#placeOf(cell.number)] = cell
-    old.fill(undefined) // it may be old garbage by now, which would keep young actors alive
+    old.fill(undefined) // as above
   }
 }
 
