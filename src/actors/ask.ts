@@ -14,9 +14,11 @@ import { exits, type ExitReason } from '../core/exit.ts'
 import type { Message } from '../core/message.ts'
 import { currentContext } from './ambient.ts'
 import type { Cell } from './cell.ts'
+import { zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import type { Deadlined } from './deadlines.ts'
 import { Envelope } from './envelope.ts'
+import { owe, release } from './open-asks.ts'
 import { entryOf, parseAnswer, parseMessage, type ProtocolEntry } from './protocol.ts'
 
 /** Milliseconds that an ask waits when it names no `timeoutMs`: gen_server's 5 s. */
@@ -114,7 +116,7 @@ export class Ask implements Deadlined {
     this.settled = true
     this.target.kernel.deadlines.remove(this)
     if (this.#onAbort !== undefined) this.signal?.removeEventListener('abort', this.#onAbort)
-    this.target.forgetAsk(this)
+    release(this)
     return true
   }
 }
@@ -125,7 +127,7 @@ export function ask(target: Cell, given: Message, options: AskOptions = {}): Pro
     const asker = currentContext()
     const { kernel } = target
     if (asker?.fenced === true) {
-      asker.cell.zombie('ask')
+      zombie(asker.cell, 'ask')
       throw new FencedError(asker.cell.path, 'ask')
     }
     const entry = questionEntry(target, given)
@@ -139,7 +141,7 @@ export function ask(target: Cell, given: Message, options: AskOptions = {}): Pro
     if (!target.accepting) throw new TargetDownError(target.path, entry.type, target.exit ?? exits.noproc)
     refuseCycle(target, entry, asker)
     const pending = new Ask(target, entry, timeoutMs, asker, signal, resolve, reject)
-    target.rememberAsk(pending)
+    owe(target, pending)
     if (target.enqueue(new Envelope(message, pending))) return
     pending.fail(new MailboxFullError(target.path, target.definition.mailbox.capacity, message))
   })
@@ -187,10 +189,8 @@ function chainFrom(first: MessageContext, asker: MessageContext | undefined, tar
 /** As `refuseCycle`, for what a handler asked its own actor before it was known that the actor waits for it. */
 export function refuseOwnAsks(context: MessageContext): void {
   if (context.waits !== 'blocks') return
-  const { path, parts } = context.cell
-  for (let open = parts.openAsks; open !== undefined;) {
-    const { next } = open
+  const { path, madeParts } = context.cell
+  for (const open of madeParts?.openAsks ?? []) {
     if (open.asker === context) open.fail(new AskCycleError([path, path], open.entry.type))
-    open = next
   }
 }

@@ -1,9 +1,9 @@
 import type { TimerHandle } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
-import type { Ask } from './ask.ts'
 import type { Cell } from './cell.ts'
 import type { MessageContext } from './context.ts'
-import type { SnapshotObserver } from './ref.ts'
+import type { Observers } from './observers.ts'
+import type { OpenAsks } from './open-asks.ts'
 import type { TimerBook } from './timers.ts'
 import type { Monitor } from './watch.ts'
 
@@ -23,15 +23,15 @@ export class CellParts {
   random: Random | undefined
   timers: TimerBook | undefined
   abort: AbortController | undefined
-  /** Asks to this cell that have no answer yet: the head of a linked list. */
-  openAsks: Ask | undefined
+  /** Asks to this cell that have no answer yet. */
+  openAsks: OpenAsks | undefined
   /** Who watches this cell. */
   monitors: Set<Monitor> | undefined
   /** Whom this cell watches. */
   watching: Set<Monitor> | undefined
   /** Undone when it ends: names, services, subscriptions. */
   cleanups: Set<() => void> | undefined
-  observers: Set<SnapshotObserver> | undefined
+  observers: Observers | undefined
   /** Outlives the parts of a cell that ended: kept while the supervisor decides. */
   verdict: Verdict = 'restart'
   spent: Spent | undefined

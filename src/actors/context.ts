@@ -6,12 +6,17 @@ import type { Message } from '../core/message.ts'
 import type { Random } from '../core/random.ts'
 import type { DiscoveryKey, EscalationOutcome, EscalationRequest, Topic } from '../core/services.ts'
 import type { Cell } from './cell.ts'
+import { deadLetter, zombie } from './cell-events.ts'
 import type { ActorDefinition, AnyDefinition, SpawnOptions } from './definition.ts'
+import { parse, tell } from './delivery.ts'
 import type { Envelope } from './envelope.ts'
+import { madeProgress, spend } from './limits.ts'
 import { lookup } from './lookup.ts'
 import type { MessageOf, Protocol, ReplyOf } from './protocol.ts'
 import type { AnyRef, Ref } from './ref.ts'
+import { spawn } from './starting.ts'
 import type { ActorTimers } from './timers.ts'
+import { unwatch, watch } from './watching.ts'
 
 /** What an actor can do besides returning its next state. Everything is bound: it may be destructured. */
 export interface ActorContext<P extends Protocol = Protocol> {
@@ -131,12 +136,12 @@ export class MessageContext implements ActorContext {
     return {
       after: (key, delayMs, message) => {
         this.#effect('timer', () => {
-          this.cell.timers.start(key, delayMs, this.cell.parse(message))
+          this.cell.timers.start(key, delayMs, parse(this.cell, message))
         })
       },
       every: (key, periodMs, message) => {
         this.#effect('timer', () => {
-          this.cell.timers.start(key, periodMs, this.cell.parse(message), periodMs)
+          this.cell.timers.start(key, periodMs, parse(this.cell, message), periodMs)
         })
       },
       cancel: (key) => this.cell.timers.cancel(key),
@@ -147,7 +152,7 @@ export class MessageContext implements ActorContext {
   get reply(): (answer: unknown) => void {
     return (answer) => {
       if (this.fenced) {
-        this.cell.zombie('reply')
+        zombie(this.cell, 'reply')
         return
       }
       const asked = this.envelope?.ask
@@ -157,14 +162,14 @@ export class MessageContext implements ActorContext {
         throw new ReplyMisusedError(this.path, this.message.type, 'it is not a question')
       }
       if (asked.answered) throw new ReplyMisusedError(this.path, this.message.type, 'it was answered already')
-      if (asked.settled) this.cell.deadLetter({ type: this.message.type, answer }, 'late-answer', undefined)
+      if (asked.settled) deadLetter(this.cell, { type: this.message.type, answer }, 'late-answer', undefined)
       else asked.answer(answer)
     }
   }
 
   get refuse(): (error: Error) => void {
     return (error) => {
-      if (this.fenced) this.cell.zombie('reply')
+      if (this.fenced) zombie(this.cell, 'reply')
       else this.envelope?.ask?.fail(error)
     }
   }
@@ -172,10 +177,10 @@ export class MessageContext implements ActorContext {
   get spawn(): ActorContext['spawn'] {
     return ((definition: AnyDefinition, options?: SpawnOptions<AnyDefinition>) => {
       if (this.fenced) {
-        this.cell.zombie('spawn')
+        zombie(this.cell, 'spawn')
         throw new FencedError(this.path, 'spawn')
       }
-      return this.cell.spawn(definition, options)
+      return spawn(this.cell, definition, options)
       // The ref of a definition's cell has that definition's protocol.
     }) as ActorContext['spawn']
   }
@@ -191,14 +196,14 @@ export class MessageContext implements ActorContext {
   get watch(): (ref: AnyRef) => void {
     return (ref) => {
       this.#effect('watch', () => {
-        this.cell.watch(ref)
+        watch(this.cell, ref)
       })
     }
   }
 
   get unwatch(): (ref: AnyRef) => void {
     return (ref) => {
-      this.cell.unwatch(ref)
+      unwatch(this.cell, ref)
     }
   }
 
@@ -213,7 +218,7 @@ export class MessageContext implements ActorContext {
   get unstashAll(): () => void {
     return () => {
       this.#effect('unstash', () => {
-        this.cell.putBack('stash')
+        this.cell.lane.putBack('stash')
       })
     }
   }
@@ -256,7 +261,7 @@ export class MessageContext implements ActorContext {
     return (topic, toMessage) => {
       this.#effect('subscribe', () => {
         const deliver = (payload: never): void => {
-          this.cell.tell(toMessage(payload))
+          tell(this.cell, toMessage(payload))
         }
         this.cell.onEnd(this.cell.kernel.subscribe(topic, deliver))
       })
@@ -265,7 +270,7 @@ export class MessageContext implements ActorContext {
 
   get progress(): () => void {
     return () => {
-      this.cell.madeProgress(this)
+      madeProgress(this.cell, this)
     }
   }
 
@@ -275,14 +280,14 @@ export class MessageContext implements ActorContext {
         if (!(value >= 0))
           throw new DefinitionInvalidError(`spend by ${this.path}`, `${value} is no amount: give 0 or more`)
       }
-      this.cell.spend(amount)
+      spend(this.cell, amount)
     }
   }
 
   get escalate(): ActorContext['escalate'] {
     return <Choice extends string>(request: EscalationRequest<Choice>) => {
       if (this.fenced) {
-        this.cell.zombie('escalate')
+        zombie(this.cell, 'escalate')
         return Promise.reject(new FencedError(this.path, 'escalate'))
       }
       // The kernel answers with one of the options that it was given.
@@ -292,7 +297,7 @@ export class MessageContext implements ActorContext {
 
   /** Does `run` unless this incarnation is fenced; then it is counted and has no effect. */
   #effect(effect: string, run: () => void): void {
-    if (this.fenced) this.cell.zombie(effect)
+    if (this.fenced) zombie(this.cell, effect)
     else run()
   }
 }

@@ -1,6 +1,7 @@
 import type { ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
 import type { Ask } from './ask.ts'
+import type { Cell } from './cell.ts'
 import type { Timer } from './timers.ts'
 import type { Monitor } from './watch.ts'
 
@@ -23,4 +24,16 @@ export class Envelope {
     this.monitor = monitor
     this.from = from
   }
+}
+
+/** What waits in the user lane: a bare message, one that carries more, or a child that has ended. */
+export type Item = Message | Envelope | Cell
+
+/** Messages have a `type` and cells have none: so this file need not know their class. */
+export const isEndedChild = (item: Item): item is Cell => !(item instanceof Envelope) && !('type' in item)
+
+/** Whether an overflow may drop it: signals of the runtime are never dropped. */
+export const isDroppable = (item: Item): boolean => {
+  if (item instanceof Envelope) return item.timer === undefined && item.monitor === undefined
+  return !isEndedChild(item) && !item.type.startsWith('actor.')
 }

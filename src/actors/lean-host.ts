@@ -1,4 +1,5 @@
 import type { Cell } from './cell.ts'
+import { zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import { activeSnapshot, isPromise, type HandlerLogic } from './handler-logic.ts'
 import { endedSnapshot, keepsState, type Host, type HostedSnapshot } from './host.ts'
@@ -17,7 +18,7 @@ export function leanHost(logic: HandlerLogic): Host {
     const next = await pending
     const { cell } = context
     if (!context.fenced) advance(cell, next)
-    else if (next !== undefined) cell.zombie('state')
+    else if (next !== undefined) zombie(cell, 'state')
   }
 
   return {

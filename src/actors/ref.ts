@@ -6,9 +6,11 @@ import type { ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
 import { ask, type AskOptions } from './ask.ts'
 import type { Cell } from './cell.ts'
+import { offer, tell } from './delivery.ts'
+import { observe } from './observers.ts'
 import type { AnswerOf, MessageOf, Protocol, QuestionName, ReceivedOf, Sent } from './protocol.ts'
 import { xstateActorOf } from './hosted.ts'
-import type { Down } from './watch.ts'
+import { forgetMonitor, monitor, type Down } from './watch.ts'
 
 export interface StopOptions {
   /** Default: shutdown. */
@@ -124,11 +126,11 @@ export class LocalRef implements Ref {
   }
 
   tell(message: Message): void {
-    this.#cell.tell(message)
+    tell(this.#cell, message)
   }
 
   offer(message: Message, options?: { readonly signal?: AbortSignal }): Promise<void> {
-    return this.#cell.offer(message, options?.signal)
+    return offer(this.#cell, message, options?.signal)
   }
 
   ask(question: Message, options?: AskOptions): Promise<never> {
@@ -138,7 +140,7 @@ export class LocalRef implements Ref {
 
   watch(listener: (down: Down) => void): () => void {
     const cell = this.#cell
-    const monitor = cell.monitor((fired, reason) => {
+    const watching = monitor(cell, (fired, reason) => {
       fired.cancel()
       try {
         listener({ ref: this, reason })
@@ -147,8 +149,8 @@ export class LocalRef implements Ref {
       }
     })
     return () => {
-      monitor.cancel()
-      this.#cell.forgetMonitor(monitor)
+      watching.cancel()
+      forgetMonitor(this.#cell, watching)
     }
   }
 
@@ -184,12 +186,12 @@ export class LocalRef implements Ref {
   }
 
   send(event: Message): void {
-    this.#cell.tell(event)
+    tell(this.#cell, event)
   }
 
   /** XState's `sendTo` and `forwardTo` deliver through this. */
   _send(event: Message): void {
-    this.#cell.tell(event)
+    tell(this.#cell, event)
   }
 
   /** Actors are started by `spawn`; XState's tools call this and expect nothing. */
@@ -208,7 +210,7 @@ export class LocalRef implements Ref {
 
   subscribe(listener?: Listener<unknown>, error?: (error: unknown) => void, complete?: () => void): Subscription {
     const observer: SnapshotObserver = typeof listener === 'object' ? listener : { next: listener, error, complete }
-    return { unsubscribe: this.#cell.observe(observer) }
+    return { unsubscribe: observe(this.#cell, observer) }
   }
 
   on<Type extends string>(

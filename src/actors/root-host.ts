@@ -4,6 +4,7 @@ import { MessageUnhandledError } from '../core/errors.ts'
 import { exits } from '../core/exit.ts'
 import { runAsync } from './ambient.ts'
 import type { Cell } from './cell.ts'
+import { deadLetter, zombie } from './cell-events.ts'
 import { MessageContext } from './context.ts'
 import { endedSnapshot, keepsState, type Host, type HostedSnapshot } from './host.ts'
 import { hostedIn, remember, settledType, snapshotOf, type Hosted, type RootActor } from './hosted.ts'
@@ -88,7 +89,7 @@ function canAnswer({ actor }: Hosted, { cell, message, refuse }: MessageContext)
   const snapshot = snapshotOf(actor) as Partial<AnyMachineSnapshot>
   if (snapshot.can === undefined || snapshot.can(message)) return true
   const error = new MessageUnhandledError(cell.path, message.type, JSON.stringify(snapshot.value), message)
-  cell.deadLetter(message, 'unhandled', error)
+  deadLetter(cell, message, 'unhandled', error)
   refuse(error)
   return false
 }
@@ -107,7 +108,7 @@ function send(hosted: Hosted, context: MessageContext, event: AnyEventObject): v
 async function settle(context: MessageContext, hosted: Hosted, pending: Promise<unknown>): Promise<void> {
   const next = await pending
   if (!context.fenced) send(hosted, context, { type: settledType, next })
-  else if (next !== undefined) context.cell.zombie('state')
+  else if (next !== undefined) zombie(context.cell, 'state')
 }
 
 /** Stops what a failed actor invoked or spawned, which XState does only when the failure was a child's. */

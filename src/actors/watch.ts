@@ -1,4 +1,5 @@
-import type { ExitReason } from '../core/exit.ts'
+import { exits, type ExitReason } from '../core/exit.ts'
+import type { Cell } from './cell.ts'
 import type { AnyRef } from './ref.ts'
 
 /** The end of an incarnation, told to each of its watchers exactly once. */
@@ -41,4 +42,21 @@ export class Monitor {
     this.#active = false
     return wasActive
   }
+}
+
+/** A monitor on this incarnation; one that has ended answers `noproc`. */
+export function monitor(cell: Cell, notify: (monitor: Monitor, reason: ExitReason) => void): Monitor {
+  const made = new Monitor(cell.ref, notify)
+  if (cell.accepting) (cell.parts.monitors ??= new Set<Monitor>()).add(made)
+  else {
+    cell.kernel.defer(() => {
+      made.fire(exits.noproc)
+    })
+  }
+  return made
+}
+
+/** Takes a cancelled monitor off the cell that it watches. */
+export function forgetMonitor(cell: Cell, made: Monitor): void {
+  cell.madeParts?.monitors?.delete(made)
 }

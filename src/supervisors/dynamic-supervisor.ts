@@ -2,6 +2,7 @@ import type { Cell } from '../actors/cell.ts'
 import type { MessageContext } from '../actors/context.ts'
 import type { ActorDefinition } from '../actors/definition.ts'
 import type { LocalRef } from '../actors/ref.ts'
+import { checkName } from '../actors/starting.ts'
 import { DefinitionInvalidError } from '../core/errors.ts'
 import { isCleanExit } from '../core/exit.ts'
 import { isSegment } from '../core/ids.ts'
@@ -164,7 +165,7 @@ const childrenOf = ({ children }: Supervision): DynamicChildren => {
 export function spawnChild(supervision: Supervision, spec: ChildSpec, name: string | undefined, input: unknown): Cell | undefined {
   const { cell } = supervision
   if (childrenOf(supervision).isFull) throw new SupervisorError('MAX_CHILDREN', cell.path, name ?? spec.id)
-  cell.checkName(name)
+  checkName(cell, name)
   return cell.startChild(name, spec.definition, input, spec)
 }
 

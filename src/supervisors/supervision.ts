@@ -109,7 +109,7 @@ export class Supervision {
 
   /** Messages that waited for a child to be up are taken up again. */
   #childrenChanged(): void {
-    if (this.cell.hasSetAside) this.cell.putBack('stash')
+    if (this.cell.hasSetAside) this.cell.lane.putBack('stash')
   }
 
   get #isWaiting(): boolean {
@@ -173,7 +173,7 @@ export class Supervision {
     record.retry = this.cell.kernel.clock.setTimeout(() => {
       this.#delayed.delete(record)
       record.retry = undefined
-      this.cell.castSelf(new RestartDue(record))
+      this.cell.force(new RestartDue(record))
     }, delayMs)
   }
 
@@ -221,7 +221,7 @@ export class Supervision {
     const outcome = yield* this.start(record)
     if (outcome.kind === 'failed') {
       record.state = 'restarting'
-      this.cell.castSelf(new TryAgain(record))
+      this.cell.force(new TryAgain(record))
     } else if (outcome.kind === 'running' && eventChannels.restarted.hasSubscribers) {
       const { origin } = outcome.cell
       eventChannels.restarted.publish({

@@ -1,6 +1,8 @@
 import type { Cell } from '../actors/cell.ts'
+import { deadLetter } from '../actors/cell-events.ts'
 import type { MessageContext } from '../actors/context.ts'
 import type { ActorDefinition } from '../actors/definition.ts'
+import { handOn } from '../actors/delivery.ts'
 import type { Protocol } from '../actors/protocol.ts'
 import { DefinitionInvalidError, MailboxFullError, StartFailedError, TargetDownError } from '../core/errors.ts'
 import type { DeadLetterReason } from '../core/events.ts'
@@ -227,7 +229,7 @@ function forward({ cell }: Supervision, context: MessageContext, target: Cell | 
   } else if (target === undefined) {
     refuse(cell, context, 'stopped', new TargetDownError(cell.path, context.message.type, exits.noproc))
   } else {
-    cell.forward(context, target)
+    handOn(context, target)
   }
 }
 
@@ -242,7 +244,7 @@ function setAside(cell: Cell, context: MessageContext): void {
 
 function refuse(cell: Cell, context: MessageContext, reason: DeadLetterReason, error: Error): void {
   context.refuse(error)
-  cell.deadLetter(context.message, reason, error)
+  deadLetter(cell, context.message, reason, error)
 }
 
 const whyNot = (record: ChildRecord): 'CHILD_RUNNING' | 'CHILD_RESTARTING' =>

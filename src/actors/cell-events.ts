@@ -1,0 +1,58 @@
+import { MailboxFullError, TargetDownError } from '../core/errors.ts'
+import { eventChannels, type DeadLetterReason } from '../core/events.ts'
+import { exits } from '../core/exit.ts'
+import { outside } from './ambient.ts'
+import type { Cell } from './cell.ts'
+import { Envelope, isEndedChild, type Item } from './envelope.ts'
+
+/** A message that `cell` cannot take, or could not finish. */
+export function deadLetter(cell: Cell, message: unknown, reason: DeadLetterReason, error: unknown): void {
+  const { kernel, path } = cell
+  kernel.deadLetters.add({ to: path, message, reason, error, atMs: kernel.clock.wallNow() })
+  const events = eventChannels['dead-letter']
+  if (!events.hasSubscribers) return
+  const hasType = typeof message === 'object' && message !== null && 'type' in message
+  const messageType = hasType ? String(message.type) : typeof message
+  events.publish({ type: 'dead-letter', ...cell.origin, reason, messageType, message, error })
+}
+
+/** Makes a dead letter of what waited, and fails its question if it is one. Signals of the runtime just go. */
+export function bury(cell: Cell, item: Item, reason: 'stopped' | 'dropped-oldest'): void {
+  if (isEndedChild(item)) return
+  const { message, ask, timer, monitor } = item instanceof Envelope ? item : { message: item }
+  if (timer !== undefined || monitor !== undefined || message.type.startsWith('actor.')) return
+  if (ask?.settled === true) {
+    deadLetter(cell, message, 'expired', undefined)
+    return
+  }
+  const error =
+    reason === 'dropped-oldest'
+      ? new MailboxFullError(cell.path, cell.definition.mailbox.capacity, message)
+      : new TargetDownError(cell.path, message.type, cell.exit ?? exits.noproc)
+  ask?.fail(error)
+  deadLetter(cell, message, reason, error)
+}
+
+/** Something of a fenced incarnation tried to have an effect. */
+export function zombie(cell: Cell, effect: string): void {
+  cell.kernel.countZombieEffect()
+  const events = eventChannels['zombie-effect']
+  if (!events.hasSubscribers) return
+  outside(() => {
+    events.publish({ type: 'zombie-effect', ...cell.origin, effect })
+  })
+}
+
+/** Says that the mailbox just filled or emptied, if it did. Ask for `hasSubscribers` first. */
+export function sayPressure(cell: Cell): void {
+  const lane = cell.queue
+  const change = lane?.pressureChange()
+  if (lane === undefined || change === undefined) return
+  eventChannels['mailbox-pressure'].publish({
+    type: 'mailbox-pressure',
+    ...cell.origin,
+    depth: lane.length,
+    capacity: cell.definition.mailbox.capacity,
+    rising: change === 'rising',
+  })
+}

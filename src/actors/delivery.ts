@@ -1,0 +1,98 @@
+import { FencedError, MailboxFullError, MessageUnknownError, TargetDownError } from '../core/errors.ts'
+import { eventChannels } from '../core/events.ts'
+import { exits } from '../core/exit.ts'
+import type { Message } from '../core/message.ts'
+import { currentContext } from './ambient.ts'
+import type { Cell } from './cell.ts'
+import { deadLetter, zombie } from './cell-events.ts'
+import type { MessageContext } from './context.ts'
+import { Envelope } from './envelope.ts'
+import { owe, release } from './open-asks.ts'
+import { entryOf, isAccepted, parseMessage } from './protocol.ts'
+
+// The ways of a message into a mailbox; `ask` has a file of its own.
+
+/** Puts a message into the mailbox. Never throws: what cannot be delivered becomes a dead letter. */
+export function tell(cell: Cell, given: Message): void {
+  const sender = currentContext()
+  if (sender?.fenced === true) {
+    zombie(sender.cell, 'tell')
+    return
+  }
+  const message = checked(cell, given)
+  if (message === undefined) return
+  const traced = sender !== undefined && eventChannels.handled.hasSubscribers
+  if (cell.enqueue(traced ? new Envelope(message, undefined, undefined, undefined, sender.cell.path) : message)) return
+  const { overflow, capacity } = cell.definition.mailbox
+  const reason = overflow === 'drop-newest' ? 'dropped-newest' : 'mailbox-full'
+  deadLetter(cell, message, reason, new MailboxFullError(cell.path, capacity, message))
+}
+
+/** The message as the protocol of its receiver has it. @throws {MessageUnknownError} `MESSAGE_UNKNOWN`, {MessageInvalidError} `MESSAGE_INVALID`. */
+export function parse(cell: Cell, given: Message): Message {
+  const to = (): string => cell.path
+  return parseMessage(entryOf(cell.definition.table, given, to), given, to)
+}
+
+function checked(cell: Cell, given: Message): Message | undefined {
+  const isObject = typeof given === 'object' && (given as Message | null) !== null
+  const entry = isObject ? cell.definition.table.get(given.type) : undefined
+  if (isAccepted(entry?.accepts, given)) return given
+  try {
+    return parse(cell, given)
+  } catch (error) {
+    deadLetter(cell, given, error instanceof MessageUnknownError ? 'unknown-message' : 'invalid-message', error)
+    return undefined
+  }
+}
+
+/** As `tell`, and resolves when the mailbox took the message. Waits for room under `park`. Rejects as `Ref.offer` says. */
+export function offer(cell: Cell, given: Message, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sender = currentContext()
+    if (sender?.fenced === true) {
+      zombie(sender.cell, 'offer')
+      throw new FencedError(sender.cell.path, 'offer')
+    }
+    const message = parse(cell, given)
+    if (!cell.accepting) throw new TargetDownError(cell.path, message.type, cell.exit ?? exits.noproc)
+    signal?.throwIfAborted()
+    if (cell.enqueue(message)) {
+      resolve()
+      return
+    }
+    const { lane } = cell
+    const full = lane.full(cell.path, message)
+    if (cell.definition.mailbox.overflow !== 'park') throw full
+    const giveUp = (): void => {
+      if (lane.unpark(parked)) reject(signal?.reason instanceof Error ? signal.reason : full)
+    }
+    const parked = {
+      item: message,
+      resolve: () => {
+        signal?.removeEventListener('abort', giveUp)
+        resolve()
+      },
+      reject: (error: Error) => {
+        signal?.removeEventListener('abort', giveUp)
+        reject(error)
+      },
+    }
+    if (!lane.park(parked)) throw full
+    signal?.addEventListener('abort', giveUp, { once: true })
+  })
+}
+
+/** Hands the current message on to another actor of this node, with its question if it is one. */
+export function handOn({ message, envelope }: MessageContext, to: Cell): void {
+  const asked = envelope?.ask
+  if (asked !== undefined) {
+    release(asked)
+    asked.accepted = false
+    owe(to, asked)
+  }
+  if (to.enqueue(envelope ?? message)) return
+  const error = new MailboxFullError(to.path, to.definition.mailbox.capacity, message)
+  asked?.fail(error)
+  deadLetter(to, message, 'mailbox-full', error)
+}

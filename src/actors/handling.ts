@@ -1,0 +1,85 @@
+import { eventChannels } from '../core/events.ts'
+import { ambient } from './ambient.ts'
+import type { Cell } from './cell.ts'
+import { deadLetter, sayPressure, zombie } from './cell-events.ts'
+import type { MessageContext } from './context.ts'
+import type { Envelope } from './envelope.ts'
+import { countMessage, unwatchProgress, watchProgress } from './limits.ts'
+
+/** Start time of a message that nobody times. */
+const notTimed = -1
+
+/** Whether an envelope still means something when its turn comes. From here on its question is this cell's to answer. */
+export function opens(cell: Cell, { ask, timer, monitor, message }: Envelope): boolean {
+  if (ask !== undefined) {
+    ask.accepted = true
+    if (ask.settled) deadLetter(cell, message, 'expired', undefined)
+    return !ask.settled
+  }
+  if (timer !== undefined) return cell.timers.taken(timer)
+  if (monitor !== undefined) {
+    cell.madeParts?.watching?.delete(monitor)
+    return monitor.active
+  }
+  return true
+}
+
+/** Has the host handle one message. What it throws fails the cell; what it promises is waited for. */
+export function react(context: MessageContext): void {
+  const { cell } = context
+  const startMs = eventChannels.handled.hasSubscribers ? cell.kernel.clock.now() : notTimed
+  let pending: Promise<void> | undefined
+  ambient.context = context
+  try {
+    pending = cell.definition.host.react(context)
+  } catch (error) {
+    ambient.context = undefined
+    cell.fail(error, context)
+    return
+  }
+  ambient.context = undefined
+  if (pending === undefined) handled(context, startMs)
+  else waitFor(pending, context, startMs)
+}
+
+function waitFor(pending: Promise<void>, context: MessageContext, startMs: number): void {
+  const { cell } = context
+  if (cell.definition.reentrant) (cell.parts.inHand ??= new Set<MessageContext>()).add(context)
+  else cell.busy = context
+  watchProgress(cell, context)
+  pending.then(
+    () => {
+      if (context.fenced) return
+      cell.release(context)
+      unwatchProgress(cell, context)
+      handled(context, startMs)
+      cell.goOn()
+    },
+    (error: unknown) => {
+      if (context.fenced) {
+        zombie(cell, 'failure')
+        return
+      }
+      cell.release(context)
+      cell.fail(error, context)
+      cell.goOn()
+    },
+  )
+}
+
+function handled(context: MessageContext, startMs: number): void {
+  const { cell, envelope, message } = context
+  if (cell.status === 'stopped') return // it killed itself
+  if (cell.rules.budget !== undefined) countMessage(cell, cell.rules.budget)
+  const parts = cell.madeParts
+  if (parts?.failing?.item === (envelope ?? message)) parts.failing = undefined
+  if (eventChannels['mailbox-pressure'].hasSubscribers) sayPressure(cell)
+  if (startMs === notTimed || context.deferred || !eventChannels.handled.hasSubscribers) return
+  eventChannels.handled.publish({
+    type: 'handled',
+    ...cell.origin,
+    messageType: message.type,
+    from: envelope?.from ?? envelope?.ask?.asker?.cell.path,
+    durationMs: cell.kernel.clock.now() - startMs,
+  })
+}
