@@ -8,7 +8,7 @@ export {
   type SpawnOptions,
 } from './actors/definition.ts'
 export { message, question, type AnswerOf, type MessageOf, type Protocol } from './actors/protocol.ts'
-export type { ActorContext, HandlerContext, RefOf } from './actors/context.ts'
+export type { ActorContext, HandlerContext, RefOf } from './actors/actor-context.ts'
 export type { AnyRef, Ref, StopOptions } from './actors/ref.ts'
 export type { AskOptions } from './actors/ask.ts'
 export type { DeadLetter } from './actors/dead-letters.ts'

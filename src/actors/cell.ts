@@ -241,7 +241,7 @@ export class Cell {
       const item = this.queue?.shift()
       if (item === undefined) break
       handled += 1
-      this.#handle(item)
+      handle(this, item)
     }
     return handled
   }
@@ -254,16 +254,6 @@ export class Cell {
 
   get hasWork(): boolean {
     return this.#stopRequest !== undefined || (this.queue !== undefined && this.queue.length > 0)
-  }
-
-  #handle(item: Item): void {
-    if (item instanceof Cell) {
-      // In a mailbox that was kept there may be children of the incarnation before.
-      if (item.parent === this) reactToChild(this, item)
-    } else if (!(item instanceof Envelope)) react(new MessageContext(this, item, undefined))
-    else if (!opens(this, item)) return
-    else if (item.message.type === deathPactType) deathPact(this, item.message)
-    else react(new MessageContext(this, item.message, item))
   }
 
   /** Handles a signal of the runtime now, whatever waits. */
@@ -424,4 +414,14 @@ export class Cell {
     this.whenEnded ??= Promise.withResolvers<ExitReason>()
     return this.whenEnded.promise
   }
+}
+
+function handle(cell: Cell, item: Item): void {
+  if (item instanceof Cell) {
+    // In a mailbox that was kept there may be children of the incarnation before.
+    if (item.parent === cell) reactToChild(cell, item)
+  } else if (!(item instanceof Envelope)) react(new MessageContext(cell, item, undefined))
+  else if (!opens(cell, item)) return
+  else if (item.message.type === deathPactType) deathPact(cell, item.message)
+  else react(new MessageContext(cell, item.message, item))
 }

@@ -15,7 +15,8 @@ import {
   type UnknownActorLogic,
 } from 'xstate'
 import { NotHostedError } from '../core/errors.ts'
-import type { ActorContext, MessageContext } from './context.ts'
+import type { ActorContext } from './actor-context.ts'
+import type { MessageContext } from './context.ts'
 import type { Signal } from './definition.ts'
 import type { Protocol, ReceivedOf, ReplyOf } from './protocol.ts'
 import { hostedContext } from './hosted.ts'

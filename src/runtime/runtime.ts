@@ -1,7 +1,7 @@
 import { Cell } from '../actors/cell.ts'
 import { workerRules } from '../actors/child-rules.ts'
 import type { DeadLetters } from '../actors/dead-letters.ts'
-import type { RefOf } from '../actors/context.ts'
+import type { RefOf } from '../actors/actor-context.ts'
 import type { AnyDefinition, SpawnOptions } from '../actors/definition.ts'
 import { lookup } from '../actors/lookup.ts'
 import type { Protocol } from '../actors/protocol.ts'

@@ -7,11 +7,13 @@ import { DefinitionInvalidError } from '../core/errors.ts'
 import { isCleanExit } from '../core/exit.ts'
 import { isSegment } from '../core/ids.ts'
 import { dynamicSupervisorProtocol, SupervisorError, type ChildCounts } from './admin.ts'
+import { ChildRecord, type ChildBook } from './child-book.ts'
 import { checkSignificance, ChildSpecInvalidError, declaredChildren, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
 import { checkIntensity, defaultIntensity, type Intensity } from './restart-intensity.ts'
 import { autoShutdowns, type AutoShutdown } from './strategy.ts'
 import { defineSupervisor } from './supervisor-host.ts'
-import { ChildRecord, Supervision, type ChildBook, type Procedure, type SupervisorSnapshot } from './supervision.ts'
+import type { SupervisorSnapshot } from './supervisor-snapshot.ts'
+import { Supervision, type Procedure } from './supervision.ts'
 
 export interface DynamicSupervisorOptions {
   /** What every child is, but for its input and its name. */

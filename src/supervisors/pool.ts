@@ -4,7 +4,7 @@ import type { Protocol } from '../actors/protocol.ts'
 import { DefinitionInvalidError } from '../core/errors.ts'
 import { child, type ChildOptions } from './child-spec.ts'
 import type { Intensity } from './restart-intensity.ts'
-import type { ChildRecord } from './supervision.ts'
+import type { ChildRecord } from './child-book.ts'
 import { forwardable, forwardingSupervisor, type Forwardable, type SupervisorDefinition } from './supervisor.ts'
 
 export interface PoolOptions<D> extends Omit<ChildOptions<D>, 'id' | 'intensity' | 'significant'> {

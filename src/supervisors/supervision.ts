@@ -1,17 +1,14 @@
-import type { Snapshot } from 'xstate'
 import type { Cell } from '../actors/cell.ts'
 import type { MessageContext } from '../actors/context.ts'
-import type { TimerHandle } from '../core/clock.ts'
 import { StartFailedError } from '../core/errors.ts'
 import { eventChannels } from '../core/events.ts'
 import { exits, type ExitReason } from '../core/exit.ts'
-import { SupervisorError, type ChildCounts, type ChildInfo } from './admin.ts'
+import { SupervisorError, type ChildInfo } from './admin.ts'
 import { backoffDelayMs, FailureStreak } from './backoff.ts'
-import { shouldRestart, type ChildSpec } from './child-spec.ts'
+import type { ChildBook, ChildRecord } from './child-book.ts'
+import { shouldRestart } from './child-spec.ts'
 import { RestartWindow, type Intensity } from './restart-intensity.ts'
-
-/** What a supervisor is at, as any chart would show it. */
-export type SupervisorState = 'starting' | 'running' | 'restarting' | 'stopping'
+import { supervisorSnapshot, type SupervisorSnapshot, type SupervisorState } from './supervisor-snapshot.ts'
 
 /** A step that may have to wait: it yields the child whose end it waits for, as OTP's code blocks in a receive. */
 export type Procedure<Result = void> = Generator<Cell, Result, void>
@@ -20,51 +17,6 @@ export type StartOutcome =
   | { readonly kind: 'running'; readonly cell: Cell }
   | { readonly kind: 'ignored' }
   | { readonly kind: 'failed'; readonly error: unknown }
-
-/** One child of a supervisor: its spec and its last incarnation. */
-export class ChildRecord {
-  readonly spec: ChildSpec
-  /** The id, or what a dynamic child was named; one that was given no name is numbered. */
-  readonly givenName: string | undefined
-  readonly input: unknown
-  state: 'running' | 'restarting' | 'stopped' = 'stopped'
-  /** The last incarnation, running or not: its ref is the child's for good. */
-  cell: Cell | undefined
-  /** Why it is being restarted. */
-  reason: ExitReason = exits.normal
-  retry: TimerHandle | undefined
-  upSinceMs = 0
-  streak: FailureStreak | undefined
-  /** Counts its own restarts when its spec says so. */
-  window: RestartWindow | undefined
-
-  constructor(spec: ChildSpec, givenName: string | undefined, input: unknown) {
-    this.spec = spec
-    this.givenName = givenName
-    this.input = input
-  }
-
-  get name(): string {
-    return this.cell?.name ?? this.givenName ?? this.spec.id
-  }
-}
-
-/** The children of one supervisor, and what its kind of supervisor does about them. */
-export interface ChildBook {
-  list(): Iterable<ChildRecord>
-  counts(): ChildCounts
-  recordOf(child: Cell): ChildRecord | undefined
-  /** Restarts a child whose restart was counted and is due: OTP's restart/3. */
-  carryOut(supervision: Supervision, record: ChildRecord): Procedure
-  /** The child is gone: forgets it, or keeps its spec without a child. OTP's del_child. */
-  drop(record: ChildRecord): void
-  /** Forgets a child whose end needs no decision, and no record made for it. False when it does. */
-  readonly dropsAtOnce?: (child: Cell) => boolean
-  /** The child failed: what is counted about it has to be kept. */
-  remember(record: ChildRecord): void
-  /** Whether the end of a child that is not restarted ends the supervisor. OTP's do_auto_shutdown. */
-  endsWith(record: ChildRecord): boolean
-}
 
 /**
  * What both kinds of supervisor share: starting, stopping and restarting children, one procedure at a time, as
@@ -328,27 +280,3 @@ export class RestartDue {
     this.record = record
   }
 }
-
-/** Snapshot of a supervisor: XState's shape, with what it is at as its value. */
-export type SupervisorSnapshot = Snapshot<undefined> & {
-  readonly value: SupervisorState
-  readonly context: { readonly children: readonly ChildInfo[] }
-  matches(value: SupervisorState): boolean
-}
-
-/** The child list is read when it is looked at: a restart costs the same however many siblings there are. */
-export const supervisorSnapshot = (
-  value: SupervisorState,
-  children: () => readonly ChildInfo[],
-): SupervisorSnapshot => ({
-  status: 'active',
-  value,
-  output: undefined,
-  error: undefined,
-  context: {
-    get children() {
-      return children()
-    },
-  },
-  matches: (other) => other === value,
-})

@@ -7,7 +7,8 @@ import { mailboxLimits } from '../actors/mailbox.ts'
 import { protocolTable, type Protocol } from '../actors/protocol.ts'
 import { DefinitionInvalidError, NotHostedError } from '../core/errors.ts'
 import { isSegment } from '../core/ids.ts'
-import { RestartDue, supervisorSnapshot, TryAgain, type Procedure, type Supervision, type SupervisorSnapshot } from './supervision.ts'
+import { supervisorSnapshot, type SupervisorSnapshot } from './supervisor-snapshot.ts'
+import { RestartDue, TryAgain, type Procedure, type Supervision } from './supervision.ts'
 
 /** One kind of supervisor: how it begins, and what it does with a message. */
 export interface SupervisorKind {
@@ -108,4 +109,3 @@ function supervisorHost(kind: SupervisorKind, logic: SupervisorLogic): Host {
 
 /** The supervision that runs in a cell, if one does. */
 export const supervisionIn = (cell: Cell): Supervision | undefined => supervisions.get(cell)
-

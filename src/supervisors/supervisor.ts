@@ -8,11 +8,13 @@ import { DefinitionInvalidError, MailboxFullError, StartFailedError, TargetDownE
 import type { DeadLetterReason } from '../core/events.ts'
 import { exits } from '../core/exit.ts'
 import { supervisorProtocol, type ChildCounts, type ChildInfo } from './admin.ts'
+import { ChildRecord, type ChildBook } from './child-book.ts'
 import { checkInput, checkSignificance, childList, declaredChildren, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
 import { checkIntensity, defaultIntensity, type Intensity } from './restart-intensity.ts'
 import { autoShutdowns, sharesFate, strategies, type AutoShutdown, type Strategy } from './strategy.ts'
 import { defineSupervisor } from './supervisor-host.ts'
-import { ChildRecord, Supervision, type ChildBook, type Procedure, type SupervisorSnapshot } from './supervision.ts'
+import type { SupervisorSnapshot } from './supervisor-snapshot.ts'
+import { Supervision, type Procedure } from './supervision.ts'
 
 export interface SupervisorOptions {
   /** Default `one_for_one`. */

@@ -1,5 +1,5 @@
 import type { Cell } from '../actors/cell.ts'
-import type { RefOf } from '../actors/context.ts'
+import type { RefOf } from '../actors/actor-context.ts'
 import type { AnyDefinition } from '../actors/definition.ts'
 import type { Host } from '../actors/host.ts'
 import type { Protocol } from '../actors/protocol.ts'
