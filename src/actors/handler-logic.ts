@@ -33,6 +33,9 @@ export const isPromise = (value: unknown): value is Promise<unknown> =>
  */
 export class HandlerLogic implements ActorLogic<HandlerSnapshot<unknown>, AnyEventObject, unknown> {
   readonly #state: HandlerLogicOptions['state']
+  // Messages of one type mostly come in a row: the last lookup answers the next.
+  #lastType: string | undefined
+  #lastEntry: HandlerEntry | undefined
   readonly #handlers: ReadonlyMap<string, HandlerEntry>
 
   constructor({ state, on }: HandlerLogicOptions) {
@@ -54,7 +57,12 @@ export class HandlerLogic implements ActorLogic<HandlerSnapshot<unknown>, AnyEve
   /** Runs the handler: the next state, undefined for "unchanged", or a promise of either. */
   react(context: MessageContext, state: unknown): unknown {
     context.state = state
-    const entry = this.#handlers.get(context.message.type)
+    const { type } = context.message
+    if (type !== this.#lastType) {
+      this.#lastEntry = this.#handlers.get(type)
+      this.#lastType = type
+    }
+    const entry = this.#lastEntry
     if (entry === undefined) return undefined
     // A handler takes the context of its own message type: the map is by type.
     const handle = entry.handle as (context: MessageContext) => unknown

@@ -79,7 +79,15 @@ export class Dispatcher {
       while (this.#ready.length > 0 && this.#hasTime()) {
         const next = this.#ready.shift()
         if (typeof next === 'function') this.#runTask(next)
-        else if (next !== undefined) this.#runCell(next)
+        else if (next !== undefined) {
+          const waiting = next.backlog
+          if (waiting > 1) this.#runBacklog(next, waiting)
+          else {
+            next.run(1)
+            this.#spend(1)
+          }
+          if (next.endTurn()) this.#ready.push(next)
+        }
       }
     } finally {
       this.#afterTurn()
@@ -91,15 +99,15 @@ export class Dispatcher {
     task()
   }
 
-  #runCell(cell: Cell): void {
-    let waiting = Math.max(1, cell.backlog)
+  /** Handles what waits for a cell now, as far as this turn goes. */
+  #runBacklog(cell: Cell, backlog: number): void {
+    let waiting = backlog
     do {
       const budget = Math.min(waiting, this.#untilClock, this.#messagesLeft)
       const handled = cell.run(budget)
       this.#spend(Math.max(1, handled))
       waiting = handled < budget ? 0 : waiting - handled // it cannot go on: its handler waits, or it has ended
     } while (waiting > 0 && this.#hasTime())
-    if (cell.endTurn()) this.#ready.push(cell)
   }
 
   /** Counts what is done against this turn. */
