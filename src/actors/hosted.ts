@@ -5,32 +5,33 @@ import type { HostedSnapshot } from './host.ts'
 
 export type RootActor = Actor<AnyActorLogic>
 
-/** One XState root actor and what its cell needs to know of it. */
-export interface Hosted {
+/** One XState root actor and what its cell needs to know of it. The cell has it as its `hosted`. */
+export class Hosted {
   readonly actor: RootActor
   /** Its logic runs code that goes on after an `await`, which has to be known as this cell's. */
   readonly isAsync: boolean
+  /** What its cell shows: undefined before the first. */
+  snapshot: HostedSnapshot | undefined
   /** The message that it is at. */
   context: MessageContext | undefined
   /** Failure that XState reported, until the cell has taken it. */
   failure: { readonly error: unknown } | undefined
   /** Its cell has ended: what XState still reports is of no interest. */
-  ended: boolean
+  ended = false
   /** Interrupted children that the chart was told of, and took it. */
-  readonly reported: Set<string>
+  readonly reported = new Set<string>()
+
+  constructor(actor: RootActor, isAsync: boolean) {
+    this.actor = actor
+    this.isAsync = isAsync
+    hostedByActor.set(actor, this)
+  }
 }
 
-const hostedByCell = new WeakMap<Cell, Hosted>()
 const hostedByActor = new WeakMap<object, Hosted>()
 
-/** From here on `cell` and its actor are found by each other. */
-export function remember(cell: Cell, hosted: Hosted): void {
-  hostedByCell.set(cell, hosted)
-  hostedByActor.set(hosted.actor, hosted)
-}
-
-/** What XState hosts for a cell; undefined before its start, and in the cells of the lean host. */
-export const hostedIn = (cell: Cell): Hosted | undefined => hostedByCell.get(cell)
+/** What XState hosts for a cell; undefined before its start, and in the cells of other hosts. */
+export const hostedIn = ({ hosted }: Cell): Hosted | undefined => (hosted instanceof Hosted ? hosted : undefined)
 
 /** Tells handler logic that XState hosts what an async handler came to. Never leaves its actor. */
 export const settledType = 'xstate.echelon.settled'
@@ -39,7 +40,7 @@ export const settledType = 'xstate.echelon.settled'
 export const hostedContext = (actor: object): MessageContext | undefined => hostedByActor.get(actor)?.context
 
 /** The XState actor inside a cell, when there is one. */
-export const xstateActorOf = (cell: Cell): RootActor | undefined => hostedByCell.get(cell)?.actor
+export const xstateActorOf = (cell: Cell): RootActor | undefined => hostedIn(cell)?.actor
 
 /** The snapshot of logic of any kind, which XState types as anything. */
 export const snapshotOf = (actor: RootActor): HostedSnapshot => actor.getSnapshot() as HostedSnapshot

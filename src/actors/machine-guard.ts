@@ -19,12 +19,15 @@ export function guarded(logic: AnyActorLogic): AnyActorLogic {
   }
   const { transition } = copy
   copy.transition = (snapshot: AnyMachineSnapshot, event: AnyEventObject, scope) => {
-    if (event.type.startsWith('xstate.error.') && !namesError(snapshot, event.type)) throw event['error']
+    if (isError(event.type) && !namesError(snapshot, event.type)) throw event['error']
     return transition(snapshot, event, scope)
   }
   guardedMachines.set(logic, copy)
   return copy
 }
+
+// This is asked for every event, and few types begin with an x.
+const isError = (type: string): boolean => type.charCodeAt(0) === 0x78 && type.startsWith('xstate.error.')
 
 const guardedMachines = new WeakMap<AnyStateMachine, AnyStateMachine>()
 

@@ -7,7 +7,7 @@ import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import { MessageContext } from './context.ts'
 import { endedSnapshot, keepsState, type Host, type HostedSnapshot } from './host.ts'
-import { hostedIn, remember, settledType, snapshotOf, type Hosted, type RootActor } from './hosted.ts'
+import { Hosted, hostedIn, settledType, snapshotOf, type RootActor } from './hosted.ts'
 import { guarded, runsAsyncCode } from './machine-guard.ts'
 import { keepTimers, restorePoint, resume } from './restore.ts'
 
@@ -32,11 +32,14 @@ export const rootHost: Host = {
       ...(restored === undefined ? {} : { snapshot: restored.snapshot }),
     })
     const isAsync = runsAsyncCode(cell.definition.logic)
-    const hosted: Hosted = { actor, isAsync, context: undefined, failure: undefined, ended: false, reported: new Set() }
-    remember(cell, hosted)
+    const hosted = new Hosted(actor, isAsync)
+    cell.hosted = hosted
     actor.subscribe({
       next: (snapshot: Snapshot<unknown>) => {
-        if (!hosted.ended) cell.publish(snapshot, cell.hasSetAside && changedValue(cell.hosted, snapshot))
+        if (hosted.ended) return
+        const changed = cell.hasSetAside && changedValue(hosted.snapshot, snapshot)
+        hosted.snapshot = snapshot
+        cell.publish(hosted, changed)
       },
       error: (error) => {
         hosted.failure = { error }
@@ -51,7 +54,7 @@ export const rootHost: Host = {
     if (isAsync) runAsync(new MessageContext(cell, { type: 'actor.started' }, undefined), () => actor.start())
     else actor.start()
     if (hosted.failure !== undefined) throw hosted.failure.error
-    cell.hosted = snapshotOf(actor)
+    hosted.snapshot = snapshotOf(actor)
     if (restored !== undefined) resume(cell, hosted, restored)
     if (snapshotOf(actor).status === 'done') cell.stopSelf(exits.normal)
   },
@@ -71,15 +74,15 @@ export const rootHost: Host = {
     return context.pending === undefined ? undefined : settle(context, hosted, context.pending)
   },
 
-  // This host leaves XState's snapshot in the cell, and nothing before the first.
-  snapshot: (cell) => cell.hosted as HostedSnapshot,
+  // Nobody has the ref of an actor that has not started, so there is a snapshot.
+  snapshot: (cell) => hostedIn(cell)?.snapshot as HostedSnapshot,
 
   end(cell, reason) {
     const hosted = hostedIn(cell)
     if (hosted === undefined) return
     hosted.ended = true
     hosted.actor.stop()
-    if (cell.hosted !== undefined) cell.hosted = endedSnapshot(cell.snapshot, reason)
+    if (hosted.snapshot !== undefined) hosted.snapshot = endedSnapshot(hosted.snapshot, reason)
   },
 }
 

@@ -37,6 +37,8 @@ export class Dispatcher {
   /** The clock is read after so many more messages, and then after `stride` more. */
   #untilClock = 1
   #stride = 1
+  /** When the clock was read. */
+  #lookedMs = 0
   #renewing = false
 
   constructor(clock: Clock, scheduler: Scheduler, { messagesPerTurn = 1024, turnMs = 5 }: DispatcherOptions = {}) {
@@ -74,7 +76,10 @@ export class Dispatcher {
 
   readonly #runTurn = (): void => {
     this.#state = 'running'
-    this.#turnEndsMs ??= this.#clock.now() + this.#turnMs
+    if (this.#turnEndsMs === undefined) {
+      this.#lookedMs = this.#clock.now()
+      this.#turnEndsMs = this.#lookedMs + this.#turnMs
+    }
     try {
       while (this.#ready.length > 0 && this.#hasTime()) {
         const next = this.#ready.shift()
@@ -120,8 +125,12 @@ export class Dispatcher {
   #hasTime(): boolean {
     if (this.#messagesLeft <= 0) return false
     if (this.#untilClock > 0) return true
-    const leftMs = (this.#turnEndsMs ?? 0) - this.#clock.now()
-    this.#stride = leftMs * 2 > this.#turnMs ? Math.min(this.#stride * 2, longestStride) : 1
+    const nowMs = this.#clock.now()
+    const leftMs = (this.#turnEndsMs ?? 0) - nowMs
+    // Messages that were quick may be followed by more of them before the clock is read again.
+    const tookMs = nowMs - this.#lookedMs
+    this.#lookedMs = nowMs
+    this.#stride = tookMs * 8 < leftMs ? Math.min(this.#stride * 2, longestStride) : 1
     this.#untilClock = leftMs > 0 ? this.#stride : 0
     return leftMs > 0
   }
