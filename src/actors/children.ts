@@ -56,10 +56,11 @@ export class Children {
       ;(this.#named ??= new Map()).set(cell.givenName, cell)
       return
     }
-    if (this.#ofNumber(cell.number) === undefined) this.#add(cell)
-    else if (this.#nursery[this.#crib(cell.number)]?.number === cell.number)
-      this.#nursery[this.#crib(cell.number)] = cell
-    else this.#table[this.#placeOf(cell.number)] = cell
+    const { number } = cell
+    if (this.#nursery[this.#crib(number)]?.number === number) this.#nursery[this.#crib(number)] = cell
+    // A first incarnation is new: the table, where it cannot be, may be large and cold.
+    else if (cell.incarnation === 1 || this.#ofNumber(number) === undefined) this.#add(cell)
+    else this.#table[this.#placeOf(number)] = cell
   }
 
   /** Removes whoever has the name and number of `cell`. */

@@ -4,9 +4,9 @@ import type { Cell } from '../../src/actors/cell.ts'
 import { Children, numberedName } from '../../src/actors/children.ts'
 
 /** As much of a cell as its place among its siblings depends on. */
-const fakeCell = (givenName: string | undefined, number: number): Cell =>
-  // `Children` reads these three and nothing else.
-  ({ givenName, number, name: givenName ?? numberedName('kid', number) }) as unknown as Cell
+const fakeCell = (givenName: string | undefined, number: number, incarnation = 1): Cell =>
+  // `Children` reads these four and nothing else.
+  ({ givenName, number, incarnation, name: givenName ?? numberedName('kid', number) }) as unknown as Cell
 
 const commands = fc.array(
   fc.oneof(
@@ -40,7 +40,7 @@ test('children behave like a map by name, whatever is added, replaced and remove
         } else {
           const cell = [...model.values()][command.at % Math.max(1, model.size)]
           if (cell === undefined) continue
-          const next = fakeCell(cell.givenName, cell.number)
+          const next = fakeCell(cell.givenName, cell.number, cell.incarnation + 1)
           if (command.kind === 'remove') {
             children.delete(next)
             model.delete(cell.name)
