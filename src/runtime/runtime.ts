@@ -159,11 +159,17 @@ export class Runtime implements AsyncDisposable {
     return cell.ref as unknown as RefOf<D>
   }
 
-  /** The actor at an absolute path: `/review/licences`. Undefined when there is none. */
-  ref(path: string): Ref | undefined {
+  /**
+   * The actor at an absolute path: `/review/licences`. Undefined when there is none, or when it is not of `definition`,
+   * which also gives the ref its types.
+   */
+  ref(path: string): Ref | undefined
+  ref<D extends AnyDefinition>(path: string, definition: D): RefOf<D> | undefined
+  ref(path: string, definition?: AnyDefinition): Ref | undefined {
     let cell: Cell | undefined = this.#root
     for (const segment of path.split('/').slice(1)) cell = cell?.children?.get(segment)
-    return path.startsWith('/') && cell !== this.#root ? cell?.ref : undefined
+    if (!path.startsWith('/') || cell === this.#root) return undefined
+    return definition === undefined || cell?.definition === definition ? cell?.ref : undefined
   }
 
   /** The nearest actor of `definition` from the top: the tree itself, or what `spawn` started. @throws {ActorNotFoundError} `ACTOR_NOT_FOUND` */

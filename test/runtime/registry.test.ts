@@ -141,3 +141,27 @@ describe('discovery', () => {
     expect(test.runtime.find(defineKey('nobody', protocol))).toEqual([])
   })
 })
+
+test('given a path and a definition, then the ref has the types of the definition, and another definition finds nothing', async () => {
+  const other = defineActor({
+    name: 'other',
+    protocol,
+    on: {
+      end: () => undefined,
+      crash: () => undefined,
+      join: () => undefined,
+      others: ({ reply }) => {
+        reply([])
+      },
+    },
+  })
+  await using test = await createTestRuntime({
+    root: supervisor('top', { children: [child(reader, { id: 'first' })] }),
+  })
+  const found = test.runtime.ref('/top/first', reader)
+  const others = found?.ask({ type: 'others' })
+  await test.settle()
+  expect(await others).toEqual([])
+  expect(test.runtime.ref('/top/first', other)).toBeUndefined()
+  expect(test.runtime.ref('/top/second', reader)).toBeUndefined()
+})
