@@ -51,7 +51,11 @@ interface EventBodies {
   /** Logic threw or rejected. */
   readonly failed: { readonly error: unknown; readonly messageType: string | undefined }
   /** A supervisor started the child again. */
-  readonly restarted: { readonly supervisor: ActorPath; readonly reason: ExitReason; readonly kept: 'nothing' | 'mailbox' }
+  readonly restarted: {
+    readonly supervisor: ActorPath
+    readonly reason: ExitReason
+    readonly kept: 'nothing' | 'mailbox'
+  }
   readonly escalated: {
     readonly from: ActorPath
     /** The tier that is asked, or `person` past the top. */
@@ -66,7 +70,12 @@ interface EventBodies {
   }
   /** The incarnation is gone: nothing of it has any effect from here on. */
   readonly stopped: { readonly reason: ExitReason }
-  readonly 'dead-letter': { readonly reason: DeadLetterReason; readonly messageType: string; readonly message: unknown; readonly error: unknown }
+  readonly 'dead-letter': {
+    readonly reason: DeadLetterReason
+    readonly messageType: string
+    readonly message: unknown
+    readonly error: unknown
+  }
   /** A mailbox passed half of its capacity (`rising`), or emptied after that. */
   readonly 'mailbox-pressure': { readonly depth: number; readonly capacity: number; readonly rising: boolean }
   /** Code of a fenced incarnation tried to have an effect, which was discarded. */

@@ -25,7 +25,10 @@ export interface DiscoveryKey<Protocol> {
 }
 
 /** A key under which actors of `protocol` are found: `defineKey('readers', reader.protocol)`. Plain data. */
-export const defineKey = <Protocol>(name: string, _protocol: Protocol): DiscoveryKey<Protocol> => ({ kind: 'key', name })
+export const defineKey = <Protocol>(name: string, _protocol: Protocol): DiscoveryKey<Protocol> => ({
+  kind: 'key',
+  name,
+})
 
 /** How much harm a decision can do. */
 export type Risk = 'low' | 'medium' | 'high'

@@ -32,10 +32,14 @@ export const rootDefinition = (tree: AnyDefinition | undefined): AnyDefinition =
 
 const specs = new WeakMap<AnyDefinition, ChildSpec>()
 
-/** The spec of an actor that `runtime.spawn` starts; the usual one is made once per definition. */
-export function spawnedSpec(definition: AnyDefinition, options: ChildOptions<AnyDefinition>): ChildSpec {
-  if (Object.keys(options).length > 0)
-    return child(definition, { restart: 'transient', intensity: spawnedIntensity, ...options })
+/** The spec of an actor that `runtime.spawn` starts. */
+export const spawnedSpec = (definition: AnyDefinition, options: ChildOptions<AnyDefinition>): ChildSpec =>
+  Object.keys(options).length === 0
+    ? usualSpec(definition)
+    : child(definition, { restart: 'transient', intensity: spawnedIntensity, ...options })
+
+/** The spec of one that is started without a word: made once per definition. */
+export function usualSpec(definition: AnyDefinition): ChildSpec {
   let spec = specs.get(definition)
   if (spec === undefined)
     specs.set(definition, (spec = child(definition, { restart: 'transient', intensity: spawnedIntensity })))

@@ -18,9 +18,10 @@ import type { ChildOptions } from '../supervisors/child-spec.ts'
 import { spawnChild } from '../supervisors/dynamic-supervisor.ts'
 import type { PendingEscalation } from '../supervisors/escalation.ts'
 import { supervisionIn } from '../supervisors/supervisor-host.ts'
+import type { Supervision } from '../supervisors/supervision.ts'
 import type { DispatcherOptions } from './dispatcher.ts'
 import { EventStream } from './event-stream.ts'
-import { rootDefinition, spawnedSpec } from './guardian.ts'
+import { rootDefinition, spawnedSpec, usualSpec } from './guardian.ts'
 import { NodeKernel } from './node-kernel.ts'
 import {
   cellsFrom,
@@ -64,6 +65,8 @@ export interface RuntimeStats {
   readonly zombieEffects: number
 }
 
+const noOptions = {}
+
 /** One node: actors under supervision, and everything that they share. Made by `createRuntime`. */
 export class Runtime implements AsyncDisposable {
   readonly node: NodeName
@@ -71,6 +74,7 @@ export class Runtime implements AsyncDisposable {
   readonly seed: number | string
   readonly #kernel: NodeKernel
   readonly #root: Cell
+  #user: Supervision | undefined
   readonly #events: EventStream
   readonly #shutdown: Shutdown
   #releaseSignals: (() => void) | undefined
@@ -143,20 +147,28 @@ export class Runtime implements AsyncDisposable {
    * @throws {StartFailedError} `START_FAILED`, {NameTakenError} `NAME_TAKEN`, {DefinitionInvalidError} `DEFINITION_INVALID`,
    * {ChildSpecInvalidError} `CHILD_SPEC_INVALID`, {RuntimeClosedError} `RUNTIME_CLOSED`.
    */
-  spawn<D extends AnyDefinition>(definition: D, options: RuntimeSpawnOptions<D> = {}): RefOf<D> {
-    const user = this.#root.children?.get('user')
-    const supervision = user && supervisionIn(user)
-    if (supervision === undefined || this.#shutdown.isClosing)
+  spawn<D extends AnyDefinition>(definition: D, options: RuntimeSpawnOptions<D> = noOptions): RefOf<D> {
+    const user = this.#userGuardian()
+    if (user === undefined || this.#shutdown.isClosing)
       throw new RuntimeClosedError(this.node, `cannot spawn ${definition.name}`)
     const { name, input, ...terms } = options
-    const spec = spawnedSpec(definition, terms)
-    const cell = spawnChild(supervision, spec, name, input)
+    const spec = options === noOptions ? usualSpec(definition) : spawnedSpec(definition, terms)
+    const cell = spawnChild(user, spec, name, input)
     if (cell === undefined || cell.status === 'stopping') {
       const cause = cell?.exit?.kind === 'crash' ? cell.exit.error : new Error('its start function said ignore')
       throw new StartFailedError(`/user/${name ?? definition.name}`, cause)
     }
     // The ref of a definition's cell has that definition's protocol.
     return cell.ref as unknown as RefOf<D>
+  }
+
+  /** What supervises `/user` now: looked up again only when it was restarted. */
+  #userGuardian(): Supervision | undefined {
+    if (this.#user?.cell.status !== 'running') {
+      const cell = this.#root.children?.get('user')
+      this.#user = cell && supervisionIn(cell)
+    }
+    return this.#user
   }
 
   /**
