@@ -1,8 +1,8 @@
 import type { Cell } from './cell.ts'
 
 const smallest = 8
-/** Places of the nursery at most: 8 KiB that stay in the processor's cache. */
-const largestNursery = 1024
+/** Places of the nursery at most: 32 KiB that stay in a cache of the processor. */
+const largestNursery = 4096
 
 /**
  * The children of a cell by name. Most children of busy parents are named by a number (`reader-17`): those are kept by
