@@ -139,9 +139,9 @@ function tellParent(cell: Cell, isWatched: boolean): void {
   if (parent === undefined) return
   if (parent.status === 'stopped') cell.kernel.orphans.delete(cell)
   if (parent.definition.type === 'worker') parent.forgetChild(cell)
-  // Nobody takes up a start that failed, unless its parent waits for its clean-up.
+  // Nobody takes up a start that failed, unless its parent waits for its clean-up: it has never been a child.
   if (cell.madeParts?.failedToStart === true && parent.status !== 'stopping') {
-    parent.definition.host.childEnded?.(parent, cell)
+    if (parent.definition.host.childEnded?.(parent, cell) !== true) parent.forgetChild(cell)
   } else childEnded(parent, cell, isWatched)
 }
 

@@ -28,8 +28,10 @@ export function spawn(
   checkName(cell, name)
   const rules = definition.type === 'supervisor' ? supervisorRules : workerRules
   const child = cell.startChild(name, definition, input, rules)
-  if (child !== undefined) return child.ref
-  throw new StartFailedError(`${cell.path}/${name ?? definition.name}`, new Error('its start function said ignore'))
+  // A supervisor whose children failed to start is still cleaning up.
+  if (child?.status === 'running') return child.ref
+  const cause = child?.exit?.kind === 'crash' ? child.exit.error : new Error('its start function said ignore')
+  throw new StartFailedError(child?.path ?? `${cell.path}/${name ?? definition.name}`, cause)
 }
 
 /**
