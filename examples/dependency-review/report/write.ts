@@ -21,7 +21,7 @@ export class ReportFolder {
   /** @throws {ReviewError} `OUTPUT_NOT_A_FOLDER` when `folder` is something else or cannot be made. */
   static async open(folder: string): Promise<ReportFolder> {
     try {
-      await mkdir(folder, { recursive: true })
+      await makeFolder(path.resolve(folder))
       if ((await stat(folder)).isDirectory()) return new ReportFolder(folder)
     } catch (error) {
       throw new ReviewError(
@@ -76,6 +76,25 @@ export class ReportFolder {
     if (process.platform === 'win32') return
     await using folder = await open(this.path, 'r')
     await folder.sync()
+  }
+}
+
+/** One level at a time: Node's recursive `mkdir` never ends where `mkdir` says ENOENT below a folder, as in `/proc`. */
+async function makeFolder(folder: string): Promise<void> {
+  if (await exists(folder)) return
+  await makeFolder(path.dirname(folder)) // the root exists, so this ends
+  await mkdir(folder).catch((error: unknown) => {
+    if (codeOf(error) !== 'EEXIST') throw error // somebody else made it meanwhile
+  })
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -121,11 +122,14 @@ test(
   SLOW_MS,
 )
 
-test.each<[string, readonly string[], string]>([
+test.each<readonly [string, readonly string[], string]>([
   ['a folder that is not there', ['--input', 'nowhere'], 'INPUT_MISSING'],
   ['a file', ['--input', 'package.json'], 'INPUT_NOT_A_FOLDER'],
   ['a folder that is no project', ['--input', '..'], 'INPUT_NOT_A_PROJECT'],
   ['an output below a file', ['--out', 'package.json/x'], 'OUTPUT_NOT_A_FOLDER'],
+  ['an output deep below a file', ['--out', 'package.json/x/y'], 'OUTPUT_NOT_A_FOLDER'],
+  // Nobody can make a folder there, not even root, and mkdir says ENOENT though the parent exists.
+  ...(existsSync('/proc') ? [['an output in /proc', ['--out', '/proc/nope/x'], 'OUTPUT_NOT_A_FOLDER'] as const] : []),
 ])(
   'given %s, when run, then it says so with a code, ends with 2 and writes nothing',
   async (_, args, code) => {
