@@ -27,13 +27,13 @@ import {
 import { ManualScheduler, VirtualClock } from 'echelon/testing'
 import * as z from 'zod'
 
-const { values } = parseArgs({
-  options: {
-    failures: { type: 'string', default: '500000' },
-    seed: { type: 'string', default: '1' },
-    supervisors: { type: 'string', default: '500' },
-  },
-})
+const usage = `Usage: npm run stress -- [--failures N] [--supervisors N] [--seed S]
+
+  --failures N      failures to cause (default 500000)
+  --supervisors N   supervisors in the tree, the top one included (default 500)
+  --seed S          the same seed gives the same run (default 1)
+`
+const options = readOptions()
 const breadth = 6
 const batch = 200
 
@@ -59,11 +59,25 @@ const protocol = {
 class Violation extends Error {}
 
 /** One run: the same seed gives the same digest of everything that happened. */
-async function run(seed: string, failures: number, supervisors: number): Promise<{ digest: string; ledger: Ledger; restarts: number }> {
+async function run(
+  seed: string,
+  failures: number,
+  supervisors: number,
+): Promise<{ digest: string; ledger: Ledger; restarts: number }> {
   const random = seededRandom(seed)
   const clock = new VirtualClock()
   const scheduler = new ManualScheduler()
-  const ledger: Ledger = { sent: 0, handled: 0, buried: 0, asked: 0, settled: 0, watched: 0, downs: 0, starts: 0, failingStarts: 0 }
+  const ledger: Ledger = {
+    sent: 0,
+    handled: 0,
+    buried: 0,
+    asked: 0,
+    settled: 0,
+    watched: 0,
+    downs: 0,
+    starts: 0,
+    failingStarts: 0,
+  }
   /** Which start is the current one at an address. By ref: orphans of a killed supervisor overlap with its next children, as in OTP. */
   const live = new WeakMap<object, number>()
   const undead: string[] = []
@@ -87,7 +101,8 @@ async function run(seed: string, failures: number, supervisors: number): Promise
         live.set(self, state.serial)
       },
       'worker.harm': ({ message: { how }, state, stop, self }) => {
-        if (live.get(self) !== state.serial) undead.push(`${self.path}: an incarnation handles a message after the next one has`)
+        if (live.get(self) !== state.serial)
+          undead.push(`${self.path}: an incarnation handles a message after the next one has`)
         // A handler that never ends has not handled its message: that is a dead letter when the actor is killed.
         if (how !== 'hang') ledger.handled += 1
         if (how === 'exit') stop(exits.normal)
@@ -120,7 +135,7 @@ async function run(seed: string, failures: number, supervisors: number): Promise
   const paths = (): string[] => [...workersUnder(runtime.ref('/top'))]
   await scheduler.settle()
   let known = paths()
-  for (let done = 0; done < failures; ) {
+  for (let done = 0; done < failures;) {
     for (let i = 0; i < batch && done < failures; i += 1, done += 1) harm(random, known)
     await scheduler.settle()
     clock.advanceBy(random.int(40))
@@ -136,7 +151,7 @@ async function run(seed: string, failures: number, supervisors: number): Promise
   for (let turns = 0; !closed; turns += 1) {
     if (turns > 1000) throw new Violation('the shutdown does not end within its deadline')
     await scheduler.settle()
-    if (!closed) clock.advanceBy(50)
+    clock.advanceBy(50)
   }
   await scheduler.settle()
   clock.advanceBy(10_000)
@@ -160,7 +175,8 @@ async function run(seed: string, failures: number, supervisors: number): Promise
       left -= nested
       for (let i = 0; i < breadth; i += 1) {
         if (i < nested) children.push(child(build(`s${i}`, depth - 1, false), { shutdown: 200 }))
-        else if (!isTop && i === breadth - 1) children.push(child(dynamicSupervisor(`d${i}`, { child: workerSpec(`d${i}`), intensity: generous })))
+        else if (!isTop && i === breadth - 1)
+          children.push(child(dynamicSupervisor(`d${i}`, { child: workerSpec(`d${i}`), intensity: generous })))
         else children.push(workerSpec(`w${i}`))
       }
       const strategies: readonly Strategy[] = isTop ? ['one_for_one'] : ['one_for_one', 'one_for_all', 'rest_for_one']
@@ -172,7 +188,13 @@ async function run(seed: string, failures: number, supervisors: number): Promise
 
   function workerSpec(id: string): ChildInput {
     const restart = (['permanent', 'transient', 'permanent'] as const)[random.int(3)] ?? 'permanent'
-    return child(worker, { id, input: { key: id }, restart, shutdown: random.int(3) === 0 ? 'brutal_kill' : 100, keepMailbox: random.int(4) === 0 })
+    return child(worker, {
+      id,
+      input: { key: id },
+      restart,
+      shutdown: random.int(3) === 0 ? 'brutal_kill' : 100,
+      keepMailbox: random.int(4) === 0,
+    })
   }
 
   function harm(dice: Random, targets: readonly string[]): void {
@@ -238,7 +260,8 @@ const endless = { restarts: 1_000_000, withinMs: 1 }
 
 /** Paths of the workers that are up, in tree order. */
 function* workersUnder(ref: Ref | undefined): Iterable<string> {
-  const snapshot = ref?.snapshot as { context: { children?: readonly { status: string; type: string; ref?: Ref }[] } } | undefined
+  const snapshot = ref?.snapshot as
+    { context: { children?: readonly { status: string; type: string; ref?: Ref }[] } } | undefined
   for (const { status, type, ref: below } of snapshot?.context.children ?? []) {
     if (status !== 'running' || below === undefined) continue
     if (type === 'worker') yield below.path
@@ -246,14 +269,52 @@ function* workersUnder(ref: Ref | undefined): Iterable<string> {
   }
 }
 
-const failures = Number(values.failures)
+interface Options {
+  readonly failures: number
+  readonly supervisors: number
+  readonly seed: string
+}
+
+/** What was asked for on the command line. `--help`, and what makes no sense, end the process here. */
+function readOptions(): Options {
+  try {
+    const { values } = parseArgs({
+      options: {
+        failures: { type: 'string', default: '500000' },
+        supervisors: { type: 'string', default: '500' },
+        seed: { type: 'string', default: '1' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    if (values.help) {
+      process.stdout.write(usage)
+      process.exit()
+    }
+    return {
+      failures: positive('--failures', values.failures),
+      supervisors: positive('--supervisors', values.supervisors),
+      seed: values.seed,
+    }
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    process.exit(2)
+  }
+}
+
+function positive(option: string, text: string): number {
+  const count = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(count) && count > 0) return count
+  throw new RangeError(`${option} is a whole number from 1, not '${text}'`)
+}
+
+const { failures, supervisors, seed } = options
 const startMs = performance.now()
-const first = await run(values.seed, failures, Number(values.supervisors))
+const first = await run(seed, failures, supervisors)
 const seconds = (performance.now() - startMs) / 1000
 const probe = Math.min(failures, 20_000)
-const [one, two] = [await run(values.seed, probe, Number(values.supervisors)), await run(values.seed, probe, Number(values.supervisors))]
+const [one, two] = [await run(seed, probe, supervisors), await run(seed, probe, supervisors)]
 if (one.digest !== two.digest) throw new Violation('the same seed gave two different runs')
 process.stdout.write(
-  `${values.supervisors} supervisors, ${failures} failures, ${first.restarts} restarts in ${seconds.toFixed(1)} s, seed ${values.seed}: ` +
+  `${supervisors} supervisors, ${failures} failures, ${first.restarts} restarts in ${seconds.toFixed(1)} s, seed ${seed}: ` +
     `${first.ledger.sent} messages, ${first.ledger.asked} asks, ${first.ledger.watched} watches accounted for; digest ${first.digest.slice(0, 16)}\n`,
 )
