@@ -403,9 +403,11 @@ export class Cell {
     discard(this)
   }
 
-  /** Undone when this incarnation ends. */
-  onEnd(cleanUp: () => void): void {
-    ;(this.parts.cleanups ??= new Set<() => void>()).add(cleanUp)
+  /** Undone when this incarnation ends. The result takes that off; false when it was off already. */
+  onEnd(cleanUp: () => void): () => boolean {
+    const cleanups = (this.parts.cleanups ??= new Set<() => void>())
+    cleanups.add(cleanUp)
+    return () => cleanups.delete(cleanUp)
   }
 
   /** How this incarnation ended, or will. */

@@ -180,7 +180,8 @@ export class MessageContext implements ActorContext {
   get register(): (key: DiscoveryKey<Protocol>) => void {
     return (key) => {
       this.#effect('register', () => {
-        this.cell.onEnd(this.cell.kernel.offerService(key, this.cell.ref))
+        const takeBack = this.cell.kernel.offerService(key, this.cell.ref)
+        if (takeBack !== undefined) this.cell.onEnd(takeBack)
       })
     }
   }

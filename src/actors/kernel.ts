@@ -32,7 +32,7 @@ export interface Kernel {
   publish(topic: Topic<unknown>, payload: unknown): void
   subscribe(topic: Topic<unknown>, listener: (payload: never) => void): () => void
   /** Makes `ref` findable under `key`; the result takes it back. */
-  offerService(key: DiscoveryKey<Protocol>, ref: AnyRef): () => void
+  offerService(key: DiscoveryKey<Protocol>, ref: AnyRef): (() => void) | undefined
   findServices<P extends Protocol>(key: DiscoveryKey<P>): readonly Ref<P>[]
   escalate(from: Cell, request: EscalationRequest<string>): Promise<EscalationOutcome<string>>
 }

@@ -95,7 +95,7 @@ export class NodeKernel implements Kernel {
     return this.topics.subscribe(topic, listener)
   }
 
-  offerService(key: DiscoveryKey<Protocol>, ref: AnyRef): () => void {
+  offerService(key: DiscoveryKey<Protocol>, ref: AnyRef): (() => void) | undefined {
     return this.registry.offer(key, ref)
   }
 

@@ -26,9 +26,9 @@ export class Registry {
     if (this.#byName.has(name)) throw new NameTakenError(name, 'the registry')
     this.#byName.set(name, ref)
     const release = (): void => {
-      if (this.#byName.get(name) === ref) this.#byName.delete(name)
+      if (forget()) this.#byName.delete(name)
     }
-    cellOf(ref).onEnd(release)
+    const forget = cellOf(ref).onEnd(release)
     return release
   }
 
@@ -36,8 +36,10 @@ export class Registry {
     return this.#byName.get(name)
   }
 
-  offer(key: DiscoveryKey<Protocol>, ref: AnyRef): () => void {
+  /** Lets `ref` be found under `key`. The result takes it back; undefined when it was found there already. */
+  offer(key: DiscoveryKey<Protocol>, ref: AnyRef): (() => void) | undefined {
     let refs = this.#byKey.get(key.name)
+    if (refs?.has(ref) === true) return undefined
     if (refs === undefined) this.#byKey.set(key.name, (refs = new Set<AnyRef>()))
     refs.add(ref)
     return () => {

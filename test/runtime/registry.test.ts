@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { child, defineActor, defineKey, message, question, supervisor } from 'echelon'
 import { createTestRuntime } from 'echelon/testing'
 import * as z from 'zod'
+import { cellOf } from '../../src/actors/ref.ts'
 
 const protocol = { end: message(), crash: message(), join: message(), others: question({}, z.array(z.string())) }
 const readers = defineKey('readers', protocol)
@@ -164,4 +165,32 @@ test('given a path and a definition, then the ref has the types of the definitio
   expect(await others).toEqual([])
   expect(test.runtime.ref('/top/first', other)).toBeUndefined()
   expect(test.runtime.ref('/top/second', reader)).toBeUndefined()
+})
+
+test('given an actor that registers again and again, then nothing is kept but what it holds', async () => {
+  await using test = await createTestRuntime()
+  const { runtime } = test
+  const ref = runtime.spawn(reader)
+  for (let round = 0; round < 10; round += 1) {
+    runtime.register('the-reader', ref)()
+    ref.tell({ type: 'join' })
+  }
+  runtime.register('the-reader', ref)
+  await test.settle()
+  expect(runtime.find(readers)).toEqual([ref])
+  expect(cellOf(ref).parts.cleanups?.size).toBe(2)
+  await test.until(ref.stop())
+  expect(runtime.whereis('the-reader')).toBeUndefined()
+  expect(runtime.find(readers)).toEqual([])
+})
+
+test('given a release of an earlier holding, when the name is held again, then it does nothing', async () => {
+  await using test = await createTestRuntime()
+  const { runtime } = test
+  const ref = runtime.spawn(reader)
+  const release = runtime.register('the-reader', ref)
+  release()
+  runtime.register('the-reader', ref)
+  release()
+  expect(runtime.whereis('the-reader')).toBe(ref)
 })
