@@ -4,7 +4,7 @@ import type { Cell } from './cell.ts'
 import { deadLetter, sayPressure, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import type { Envelope } from './envelope.ts'
-import { countMessage, unwatchProgress, watchProgress } from './limits.ts'
+import { countMessage, uncountMessage, unwatchProgress, watchProgress } from './limits.ts'
 
 /** Start time of a message that nobody times. */
 const notTimed = -1
@@ -27,6 +27,8 @@ export function opens(cell: Cell, { ask, timer, monitor, message }: Envelope): b
 /** Has the host handle one message. What it throws fails the cell; what it promises is waited for. */
 export function react(context: MessageContext): void {
   const { cell } = context
+  const { budget } = cell.rules
+  if (budget !== undefined && !countMessage(context, budget)) return
   const startMs = eventChannels.handled.hasSubscribers ? cell.kernel.clock.now() : notTimed
   let pending: Promise<void> | undefined
   ambient.context = context
@@ -70,7 +72,7 @@ function waitFor(pending: Promise<void>, context: MessageContext, startMs: numbe
 function handled(context: MessageContext, startMs: number): void {
   const { cell, envelope, message } = context
   if (cell.status === 'stopped') return // it killed itself
-  if (cell.rules.budget !== undefined) countMessage(cell, cell.rules.budget)
+  if (context.deferred && cell.rules.budget?.messages !== undefined) uncountMessage(context)
   const parts = cell.madeParts
   if (parts?.failing?.item === (envelope ?? message)) parts.failing = undefined
   if (eventChannels['mailbox-pressure'].hasSubscribers) sayPressure(cell)

@@ -1,4 +1,5 @@
 import { BudgetExceededError, StuckError } from '../core/errors.ts'
+import type { Message } from '../core/message.ts'
 import type { Cell } from './cell.ts'
 import type { Spent } from './cell-parts.ts'
 import type { Budget } from './child-rules.ts'
@@ -65,13 +66,26 @@ export function spend(
   }
 }
 
-/** Counts a handled message; the one over the budget fails the cell. */
-export function countMessage(cell: Cell, budget: Budget): void {
+/** Counts a message that is about to be handled. The one over the budget is not: it fails the cell, and the result is false. */
+export function countMessage(context: MessageContext, { messages }: Budget): boolean {
+  const { cell, message } = context
+  if (messages === undefined || isSignal(message)) return true
   const spent = spentBy(cell)
-  spent.messages += 1
-  if (budget.messages !== undefined && spent.messages > budget.messages) {
-    cell.fail(new BudgetExceededError(cell.path, 'messages', budget.messages))
+  if (spent.messages >= messages) {
+    cell.fail(new BudgetExceededError(cell.path, 'messages', messages), context)
+    return false
   }
+  spent.messages += 1
+  return true
 }
+
+/** It was set aside: it counts when it is taken up again. */
+export function uncountMessage({ cell, message }: MessageContext): void {
+  const spent = cell.madeParts?.spent
+  if (spent !== undefined && spent.messages > 0 && !isSignal(message)) spent.messages -= 1
+}
+
+/** What the runtime says is not charged: an actor that used up its budget still hears that it is to stop. */
+const isSignal = ({ type }: Message): boolean => type.startsWith('actor.')
 
 const spentBy = (cell: Cell): Spent => (cell.parts.spent ??= { usd: 0, tokens: 0, calls: 0, messages: 0 })

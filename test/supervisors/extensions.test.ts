@@ -609,16 +609,70 @@ describe('budgets', () => {
     },
   )
 
-  test('given a budget of messages, then one more than that is a failure', async () => {
+  /** Counts the messages that reach its handlers, over all incarnations. */
+  const handled: string[] = []
+  const noting = defineActor({
+    name: 'noting',
+    protocol: { note: message(), much: question({}, z.int()), wait: message(), go: message() },
+    reentrant: true,
+    on: {
+      note: () => void handled.push('note'),
+      much: async ({ reply }) => {
+        handled.push('much')
+        await Promise.resolve()
+        reply(handled.length)
+      },
+      wait: ({ stash }) => {
+        stash()
+      },
+      go: ({ unstashAll }) => {
+        handled.push('go')
+        unstashAll()
+      },
+      'actor.started': () => undefined,
+      'actor.stopping': () => void handled.push('stopping'),
+    },
+  })
+
+  test('given a budget of messages, then exactly as many are handled, and one more is a failure and a dead letter', async () => {
+    handled.length = 0
     await using t = await createTestRuntime()
-    const ref = t.runtime.spawn(spender, { budget: { messages: 2 } })
+    const ref = t.runtime.spawn(noting, { budget: { messages: 2 } })
     const { exited } = ref
-    for (let i = 0; i < 2; i += 1) ref.tell({ type: 'note' })
+    ref.tell({ type: 'note' })
+    ref.tell({ type: 'note' })
     await t.settle()
-    expect(ref.incarnation).toBe(1)
+    expect([ref.incarnation, handled.length]).toEqual([1, 2])
     ref.tell({ type: 'note' })
     await t.settle()
     expect(await exited).toMatchObject({ error: { code: 'BUDGET_EXCEEDED', resource: 'messages' } })
+    expect(handled).toEqual(['note', 'note', 'stopping'])
+    expect(t.runtime.deadLetters.recent()).toMatchObject([{ reason: 'crashed', message: { type: 'note' } }])
+    ref.tell({ type: 'note' })
+    ref.tell({ type: 'note' })
+    await t.settle()
+    expect([ref.incarnation, handled.length]).toEqual([2, 5]) // each incarnation has its own
+  })
+
+  test('given questions at once to an actor with a budget of messages, then the ask beyond it fails', async () => {
+    handled.length = 0
+    await using t = await createTestRuntime()
+    const ref = t.runtime.spawn(noting, { budget: { messages: 2 }, restart: 'temporary' })
+    const asked = Promise.allSettled([1, 2, 3].map(() => ref.ask({ type: 'much' })))
+    await t.settle()
+    expect((await asked)[2]).toMatchObject({ reason: { code: 'TARGET_DOWN', cause: { code: 'BUDGET_EXCEEDED' } } })
+    expect(handled.filter((type) => type === 'much')).toHaveLength(2)
+  })
+
+  test('given a message that is set aside, then it does not count until its turn comes again', async () => {
+    handled.length = 0
+    await using t = await createTestRuntime()
+    const ref = t.runtime.spawn(noting, { budget: { messages: 2 } })
+    ref.tell({ type: 'wait' })
+    ref.tell({ type: 'note' })
+    ref.tell({ type: 'go' })
+    await t.settle()
+    expect([ref.incarnation, handled]).toEqual([2, ['note', 'go', 'stopping']])
   })
 
   test('given a budget of time, then it ends when that is up, also in the middle of its work', async () => {
