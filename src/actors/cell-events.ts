@@ -8,12 +8,13 @@ import { Envelope, isEndedChild, type Item } from './envelope.ts'
 /** A message that `cell` cannot take, or could not finish. */
 export function deadLetter(cell: Cell, message: unknown, reason: DeadLetterReason, error: unknown): void {
   const { kernel, path } = cell
-  kernel.deadLetters.add({ to: path, message, reason, error, atMs: kernel.clock.wallNow() })
-  const events = eventChannels['dead-letter']
-  if (!events.hasSubscribers) return
-  const hasType = typeof message === 'object' && message !== null && 'type' in message
-  const messageType = hasType ? String(message.type) : typeof message
-  events.publish({ type: 'dead-letter', ...cell.origin, reason, messageType, message, error })
+  kernel.deadLetters.add({ to: path, message, reason, error, atMs: kernel.clock.wallNow() }, () => {
+    const events = eventChannels['dead-letter']
+    if (!events.hasSubscribers) return
+    const hasType = typeof message === 'object' && message !== null && 'type' in message
+    const messageType = hasType ? String(message.type) : typeof message
+    events.publish({ type: 'dead-letter', ...cell.origin, reason, messageType, message, error })
+  })
 }
 
 /** Makes a dead letter of what waited, and fails its question if it is one. Signals of the runtime just go. */
@@ -31,6 +32,12 @@ export function bury(cell: Cell, item: Item, reason: 'stopped' | 'dropped-oldest
       : new TargetDownError(cell.path, message.type, cell.exit ?? exits.noproc)
   ask?.fail(error)
   deadLetter(cell, message, reason, error)
+}
+
+/** Logic threw or rejected; `messageType`: what it was at. */
+export function sayFailed(cell: Cell, error: unknown, messageType: string | undefined): void {
+  const events = eventChannels.failed
+  if (events.hasSubscribers) events.publish({ type: 'failed', ...cell.origin, error, messageType })
 }
 
 /** Something of a fenced incarnation tried to have an effect. */

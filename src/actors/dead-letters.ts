@@ -20,6 +20,7 @@ export class DeadLetters {
   readonly #listeners = new Set<(letter: DeadLetter) => void>()
   readonly #onListenerError: (error: unknown) => void
   #count = 0
+  #isAnnouncing = false
 
   /** Keeps the last `kept` letters; counts are kept for all. */
   constructor(kept: number, onListenerError: (error: unknown) => void) {
@@ -55,17 +56,30 @@ export class DeadLetters {
     }
   }
 
-  add(letter: DeadLetter): void {
+  /**
+   * Keeps and counts a letter and announces it, to the listeners and by `announce`. One that is made meanwhile, by a
+   * listener that writes to a dead actor, is kept and counted only: to announce it would have no end.
+   */
+  add(letter: DeadLetter, announce: () => void): void {
     this.#count += 1
     this.#byReason.set(letter.reason, (this.#byReason.get(letter.reason) ?? 0) + 1)
     this.#recent.push(letter)
     if (this.#recent.length > this.#kept) this.#recent.shift()
-    for (const listener of this.#listeners) {
-      try {
-        listener(letter)
-      } catch (error) {
-        this.#onListenerError(error)
-      }
+    if (this.#isAnnouncing) return
+    this.#isAnnouncing = true
+    try {
+      for (const listener of this.#listeners) this.#tell(listener, letter)
+      announce()
+    } finally {
+      this.#isAnnouncing = false
+    }
+  }
+
+  #tell(listener: (letter: DeadLetter) => void, letter: DeadLetter): void {
+    try {
+      listener(letter)
+    } catch (error) {
+      this.#onListenerError(error)
     }
   }
 }

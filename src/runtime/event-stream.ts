@@ -14,14 +14,19 @@ export class EventStream {
   readonly #runtime: RuntimeId
   readonly #onListenerError: (type: string, error: unknown) => void
   readonly #open = new Set<Unsubscribe>()
+  #isClosed = false
 
   constructor(runtime: RuntimeId, onListenerError: (type: string, error: unknown) => void) {
     this.#runtime = runtime
     this.#onListenerError = onListenerError
   }
 
-  /** Calls `listener` for each event of one type. A listener that throws is reported and kept. */
+  /**
+   * Calls `listener` for each event of one type. A listener that throws is reported and kept. After `close` nothing is
+   * called: a tree may end, and close its runtime, at any moment, so being late is no mistake of the caller.
+   */
   on<Type extends RuntimeEventType>(type: Type, listener: (event: RuntimeEventOf<Type>) => void): Unsubscribe {
+    if (this.#isClosed) return () => undefined
     const channel = eventChannels[type]
     const own = (published: unknown): void => {
       // The channel of a type carries events of that type only.
@@ -55,6 +60,7 @@ export class EventStream {
 
   /** Takes every listener off: the channels outlive the runtime. */
   close(): void {
+    this.#isClosed = true
     for (const unsubscribe of [...this.#open]) unsubscribe()
   }
 }

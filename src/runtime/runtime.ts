@@ -222,12 +222,12 @@ export class Runtime implements AsyncDisposable {
     return this.#kernel.topics.subscribe(topic, listener)
   }
 
-  /** Calls `listener` for each event of one type. The result takes it off. */
+  /** Calls `listener` for each event of one type. The result takes it off. Does nothing once the runtime has closed. */
   on<Type extends RuntimeEventType>(type: Type, listener: (event: RuntimeEventOf<Type>) => void): () => void {
     return this.#events.on(type, listener)
   }
 
-  /** Calls `listener` for every event. */
+  /** Calls `listener` for every event; otherwise as `on`. */
   onAny(listener: (event: RuntimeEvent) => void): () => void {
     return this.#events.onAny(listener)
   }

@@ -193,3 +193,40 @@ describe('when nobody listens', () => {
     await test.until(test.runtime.shutdown())
   })
 })
+
+test('given a runtime that has closed, when somebody listens, then no channel keeps the listener', async () => {
+  const test = await createTestRuntime()
+  await test.until(test.runtime.shutdown())
+  const off = [test.runtime.on('stopped', () => undefined), test.runtime.onAny(() => undefined)]
+  for (const type of runtimeEventTypes) expect(eventChannels[type].hasSubscribers).toBe(false)
+  for (const take of off) take()
+})
+
+test('given listeners for dead letters that write to a dead actor, then those letters are kept but not announced', async () => {
+  await using test = await createTestRuntime()
+  const { runtime } = test
+  const ref = runtime.spawn(busy, { name: 'busy' })
+  await test.until(ref.stop())
+  const heard: string[] = []
+  const offs = [
+    runtime.deadLetters.subscribe(() => {
+      heard.push('subscriber')
+      ref.tell({ type: 'work' })
+    }),
+    runtime.on('dead-letter', () => {
+      heard.push('event')
+      ref.tell({ type: 'work' })
+    }),
+  ]
+  ref.tell({ type: 'crash' })
+  expect(heard).toEqual(['subscriber', 'event'])
+  expect(runtime.deadLetters.count).toBe(3)
+  expect(runtime.deadLetters.recent().map(({ message }) => message)).toEqual([
+    { type: 'crash' },
+    { type: 'work' },
+    { type: 'work' },
+  ])
+  ref.tell({ type: 'crash' })
+  expect(heard).toHaveLength(4) // the next one is announced again
+  for (const off of offs) off()
+})
