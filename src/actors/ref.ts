@@ -1,6 +1,6 @@
 import type { ActorRef, AnyActorRef, EventObject, Observer, Snapshot, Subscription } from 'xstate'
 import { createEmptyActor } from 'xstate'
-import { NotHostedError } from '../core/errors.ts'
+import { DefinitionInvalidError, NotHostedError } from '../core/errors.ts'
 import { exits, type ExitReason } from '../core/exit.ts'
 import type { ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
@@ -54,7 +54,7 @@ export interface Ref<P extends Protocol = Protocol, S = unknown> {
   ask<const K extends QuestionName<P>>(question: Sent<P, K>, options?: AskOptions): Promise<AnswerOf<P, K>>
   /** Calls `listener` exactly once, when the current incarnation has ended. The result cancels that. */
   watch(listener: (down: Down) => void): () => void
-  /** Stops it for good: no supervisor restarts it. Resolves with how it ended. */
+  /** Stops it for good: no supervisor restarts it. Resolves with how it ended; rejects with `DEFINITION_INVALID` for a `timeoutMs` that is none. */
   stop(options?: StopOptions): Promise<ExitReason>
   /** Fences it at once, as Erlang's exit(Pid, kill): its supervisor may restart it. */
   kill(): void
@@ -156,6 +156,10 @@ export class LocalRef implements Ref {
 
   stop({ reason = exits.shutdown(), timeoutMs }: StopOptions = {}): Promise<ExitReason> {
     const cell = this.#cell
+    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+      const problem = `timeoutMs ${timeoutMs} is no time: give milliseconds, 0 or more`
+      return Promise.reject(new DefinitionInvalidError(`stop of ${this.path}`, problem))
+    }
     const { ended } = cell
     cell.stopForGood(reason, timeoutMs)
     return ended

@@ -169,6 +169,18 @@ describe('senders that wait for room', () => {
     expect(handled).toEqual([1, 2, 4])
   })
 
+  test.each(['enough', { code: 7 }])(
+    'given a signal, when it aborts for %o, which is no error, then that is what its sender gets',
+    async (reason) => {
+      await using t = await createTestRuntime()
+      const { ref } = await fullBox(t, { overflow: 'park' })
+      const giveUp = new AbortController()
+      const refused = expect(ref.offer({ type: 'box.put', n: 3 }, { signal: giveUp.signal })).rejects.toBe(reason)
+      giveUp.abort(reason)
+      await refused
+    },
+  )
+
   test('given an abort after it was let in, then the message stays delivered', async () => {
     await using t = await createTestRuntime()
     const { ref, handled, open } = await fullBox(t, { overflow: 'park' })

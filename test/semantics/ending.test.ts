@@ -261,6 +261,16 @@ test('K2: given an actor that does not finish, when its stop timeout has passed,
   expect([await stopped, world.clock.now()]).toEqual([exits.killed, 100])
 })
 
+test.each([-5, NaN])(
+  'K2: given a stop timeout of %d, then the stop is refused, and the actor goes on',
+  async (timeoutMs) => {
+    await using world = await createTestRuntime()
+    const ref = world.runtime.spawn(counter)
+    await expect(ref.stop({ timeoutMs })).rejects.toMatchObject({ code: 'DEFINITION_INVALID' })
+    expect(ref.isRunning).toBe(true)
+  },
+)
+
 test('K3: given a stop, then no supervisor starts the actor again, and a kill is a crash to its supervisor', async () => {
   await using world = await createTestRuntime()
   const [stopped, killed] = [1, 2].map(() => world.runtime.spawn(counter, { restart: 'permanent' }))
