@@ -1,7 +1,6 @@
-import { eventChannels } from '../core/events.ts'
 import { exits } from '../core/exit.ts'
 import type { Cell } from './cell.ts'
-import { deadLetter, zombie } from './cell-events.ts'
+import { deadLetter, sayFailed, zombie } from './cell-events.ts'
 import type { Directive } from './child-rules.ts'
 import type { MessageContext } from './context.ts'
 import { unwatchProgress } from './limits.ts'
@@ -14,9 +13,7 @@ export function fail(cell: Cell, error: unknown, context: MessageContext | undef
   }
   unwatchProgress(cell, context)
   const messageType = context?.message.type
-  if (eventChannels.failed.hasSubscribers) {
-    eventChannels.failed.publish({ type: 'failed', ...cell.origin, error, messageType })
-  }
+  sayFailed(cell, error, messageType)
   const directive = directiveFor(cell, error, messageType)
   const reason = exits.crash(error)
   // What it had set aside stays so, and is lost or kept with the rest.

@@ -1,10 +1,11 @@
 import { createActor, type AnyEventObject, type AnyMachineSnapshot, type Snapshot } from 'xstate'
 import type { TimerHandle } from '../core/clock.ts'
 import { MessageUnhandledError } from '../core/errors.ts'
+import { eventChannels } from '../core/events.ts'
 import { exits } from '../core/exit.ts'
 import { runAsync } from './ambient.ts'
 import type { Cell } from './cell.ts'
-import { deadLetter, zombie } from './cell-events.ts'
+import { deadLetter, sayFailed, zombie } from './cell-events.ts'
 import { MessageContext } from './context.ts'
 import { endedSnapshot, keepsState, type Host, type HostedSnapshot } from './host.ts'
 import { Hosted, hostedIn, settledType, snapshotOf, type RootActor } from './hosted.ts'
@@ -42,8 +43,12 @@ export const rootHost: Host = {
         cell.publish(hosted, changed)
       },
       error: (error) => {
-        hosted.failure = { error }
         stopChildren(actor)
+        if (hosted.ended && hosted.context === undefined) {
+          sayFailed(cell, error, undefined) // its stop failed: nothing is left to crash
+          return
+        }
+        hosted.failure = { error }
         if (hosted.context === undefined && cell.status !== 'starting') takeFailure(cell, hosted)
       },
       complete: () => {
@@ -81,6 +86,7 @@ export const rootHost: Host = {
     const hosted = hostedIn(cell)
     if (hosted === undefined) return
     hosted.ended = true
+    if (eventChannels.failed.hasSubscribers) sayFailedStops(cell, hosted.actor)
     hosted.actor.stop()
     if (hosted.snapshot !== undefined) hosted.snapshot = endedSnapshot(hosted.snapshot, reason)
   },
@@ -112,6 +118,20 @@ async function settle(context: MessageContext, hosted: Hosted, pending: Promise<
   const next = await pending
   if (!context.fenced) send(hosted, context, { type: settledType, next })
   else if (next !== undefined) zombie(context.cell, 'state')
+}
+
+/** Says what fails of the stops of everything that the actor invoked or spawned: XState tells only its parent, which is gone. */
+function sayFailedStops(cell: Cell, actor: RootActor): void {
+  const { children = {} } = snapshotOf(actor) as { readonly children?: Readonly<Record<string, RootActor>> }
+  for (const child of Object.values(children)) {
+    if (snapshotOf(child).status !== 'active') continue
+    child.subscribe({
+      error: (error) => {
+        sayFailed(cell, error, undefined)
+      },
+    })
+    sayFailedStops(cell, child)
+  }
 }
 
 /** Stops what a failed actor invoked or spawned, which XState does only when the failure was a child's. */
