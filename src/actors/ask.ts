@@ -25,7 +25,7 @@ import { entryOf, parseAnswer, parseMessage, type ProtocolEntry } from './protoc
 export const defaultAskTimeoutMs = 5000
 
 export interface AskOptions {
-  /** Milliseconds to wait; default 5,000. An ask made while answering another never outlives that one's deadline. */
+  /** Milliseconds to wait; default 5,000. An ask made before another is answered never outlives that one's deadline. */
   readonly timeoutMs?: number
   /** Cancels the ask. The actor that answers sees it as its context's `signal`. */
   readonly signal?: AbortSignal
@@ -52,6 +52,8 @@ export class Ask implements Deadlined {
   accepted = false
   settled = false
   answered = false
+  /** Settled by its deadline. */
+  expired = false
   // Neighbours in the target's list of open asks.
   previous: Ask | undefined
   next: Ask | undefined
@@ -104,6 +106,7 @@ export class Ask implements Deadlined {
   }
 
   expire(): void {
+    this.expired = true
     this.fail(new AskTimeoutError(this.target.path, this.entry.type, this.timeoutMs))
   }
 
@@ -155,14 +158,23 @@ function questionEntry(target: Cell, given: Message): ProtocolEntry {
   return entry
 }
 
-/** An ask inside an ask gets what is left of the outer one: time shrinks at every hop and never grows. */
+/**
+ * An ask inside an ask gets what is left of the outer one: time shrinks at every hop and never grows. Once the outer one
+ * is answered, refused or cancelled, its handler works on in its own time; one that ran out of time has none left.
+ */
 function budgetMs(target: Cell, entry: ProtocolEntry, timeoutMs: number, asker: MessageContext | undefined): number {
   if (!(timeoutMs > 0)) throw new DefinitionInvalidError(`ask '${entry.type}'`, `timeoutMs ${timeoutMs} is not above 0`)
   const outer = asker?.envelope?.ask
-  if (outer === undefined) return timeoutMs
+  if (outer === undefined || (outer.settled && !outer.expired)) return timeoutMs
   const leftMs = outer.deadlineMs - target.kernel.clock.now()
   if (leftMs <= 0) throw new AskTimeoutError(target.path, entry.type, 0)
   return Math.min(timeoutMs, leftMs)
+}
+
+/** The message whose handler waits for the end of this one's. Nobody does once its ask is settled. */
+function waitingFor(context: MessageContext): MessageContext | undefined {
+  const asked = context.envelope?.ask
+  return asked?.settled === false ? asked.asker : undefined
 }
 
 /**
@@ -170,7 +182,7 @@ function budgetMs(target: Cell, entry: ProtocolEntry, timeoutMs: number, asker: 
  * block their actor: async ones of an actor that is not reentrant. @see Orleans' call-chain reentrancy
  */
 function refuseCycle(target: Cell, entry: ProtocolEntry, asker: MessageContext | undefined): void {
-  for (let link = asker; link !== undefined; link = link.envelope?.ask?.asker) {
+  for (let link = asker; link !== undefined; link = waitingFor(link)) {
     if (link.cell === target && link.waits === 'blocks')
       throw new AskCycleError(chainFrom(link, asker, target), entry.type)
   }
@@ -179,7 +191,7 @@ function refuseCycle(target: Cell, entry: ProtocolEntry, asker: MessageContext |
 /** Paths from the actor that began the chain to the one that is asked. */
 function chainFrom(first: MessageContext, asker: MessageContext | undefined, target: Cell): readonly string[] {
   const chain: string[] = [target.path]
-  for (let link = asker; link !== undefined; link = link.envelope?.ask?.asker) {
+  for (let link = asker; link !== undefined; link = waitingFor(link)) {
     chain.unshift(link.cell.path)
     if (link === first) break
   }

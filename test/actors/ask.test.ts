@@ -471,3 +471,77 @@ describe('chains that come back', () => {
     expect(await asked).toBe(5)
   })
 })
+
+describe('a question that is settled limits its handler no more', () => {
+  const asideProtocol = { ask: question({}, z.int()), back: question({}, z.int()) }
+
+  /** A pair: `front` asks `behind`, whose handler settles that somehow and then asks back and works on. */
+  async function pair(settle: (context: { reply: (n: number) => void; refuse: (error: Error) => void }) => unknown) {
+    const t = await createTestRuntime()
+    const target = t.runtime.spawn(oracle)
+    const asked: unknown[] = []
+    const behind = t.runtime.spawn(
+      defineActor({
+        name: 'behind',
+        protocol: asideProtocol,
+        on: {
+          ask: async ({ reply, refuse, clock }) => {
+            await settle({ reply, refuse })
+            asked.push(await outcome(front.ask({ type: 'back' })))
+            await new Promise<void>((resolve) => {
+              clock.setTimeout(resolve, 1000)
+            })
+            const late = target.ask({ type: 'oracle.never' }, { timeoutMs: 500 })
+            await late.catch((error: unknown) => asked.push([(error as { code: string }).code, clock.now()]))
+            asked.push(await target.ask({ type: 'oracle.ask', n: 1 }))
+          },
+          back: ({ reply }) => {
+            reply(0)
+          },
+        },
+      }),
+    )
+    const front: Ref<typeof asideProtocol> = t.runtime.spawn(
+      defineActor({
+        name: 'front',
+        protocol: asideProtocol,
+        on: {
+          ask: async ({ reply }) => {
+            reply(await behind.ask({ type: 'ask' }, { timeoutMs: 100 }).catch(() => -1))
+            await never // it blocks still, though not for `behind`
+          },
+          back: ({ reply }) => {
+            reply(0)
+          },
+        },
+      }),
+    )
+    return { t, front, asked }
+  }
+
+  test.each([
+    ['answered', 1, ({ reply }: { reply: (n: number) => void }) => reply(1)],
+    ['refused', -1, ({ refuse }: { refuse: (error: Error) => void }) => refuse(new Error('no'))],
+  ] as const)(
+    'given one that is %s, when its handler asks back and works on, then neither cycle nor deadline hold it',
+    async (_, answer, settle) => {
+      const { t, front, asked } = await pair(settle)
+      await using _t = t
+      const first = front.ask({ type: 'ask' })
+      await t.settle()
+      expect(await first).toBe(answer)
+      await t.advance(1500)
+      await t.settle()
+      // The question back waits for its turn, and the later one had its own 500 ms, not what was left of 100.
+      expect(asked).toEqual(['open', ['ASK_TIMEOUT', 1500], 2])
+    },
+  )
+
+  test('given one that is not settled, then the question back is a cycle', async () => {
+    const { t, front, asked } = await pair(() => undefined)
+    await using _t = t
+    front.ask({ type: 'ask' }).catch(() => undefined)
+    await t.settle()
+    expect(asked).toEqual([{ code: 'ASK_CYCLE' }])
+  })
+})
