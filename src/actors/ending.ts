@@ -139,9 +139,11 @@ function tellParent(cell: Cell, isWatched: boolean): void {
   if (parent === undefined) return
   if (parent.status === 'stopped') cell.kernel.orphans.delete(cell)
   if (parent.definition.type === 'worker') parent.forgetChild(cell)
-  // Nobody takes up a start that failed, unless its parent waits for its clean-up: it has never been a child.
+  // Nobody takes up a start that failed, unless its parent waits for its clean-up.
   if (cell.madeParts?.failedToStart === true && parent.status !== 'stopping') {
-    if (parent.definition.host.childEnded?.(parent, cell) !== true) parent.forgetChild(cell)
+    const isWaitedFor = parent.definition.host.childEnded?.(parent, cell) === true
+    // At once, it has no place yet: the one of its name is that of the incarnation before.
+    if (!isWaitedFor && parent.children?.holds(cell) === true) parent.forgetChild(cell)
   } else childEnded(parent, cell, isWatched)
 }
 
