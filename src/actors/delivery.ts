@@ -65,7 +65,6 @@ export function offer(cell: Cell, given: Message, signal?: AbortSignal): Promise
     const full = lane.full(cell.path, message)
     if (cell.definition.mailbox.overflow !== 'park') throw full
     const giveUp = (): void => {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason is the caller's own
       if (lane.unpark(parked)) reject(signal?.reason)
     }
     const parked = {

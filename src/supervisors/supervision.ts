@@ -1,5 +1,6 @@
 import type { Cell } from '../actors/cell.ts'
 import type { MessageContext } from '../actors/context.ts'
+import { cellOf } from '../actors/ref.ts'
 import { StartFailedError } from '../core/errors.ts'
 import { eventChannels } from '../core/events.ts'
 import { exits, type ExitReason } from '../core/exit.ts'
@@ -72,7 +73,10 @@ export class Supervision {
   childEnded(child: Cell): boolean {
     const waiting = this.#waiting
     if (waiting?.child !== child) return false
+    // It must stay down, which the procedure knows nothing of: that is looked at again afterwards.
+    if (child.verdict === 'stop') this.cell.force(child)
     this.cell.post(() => {
+      if (this.#waiting !== waiting) return // told twice
       this.#waiting = undefined
       this.run(waiting.procedure)
       if (!this.#isWaiting) this.cell.unblock()
@@ -84,6 +88,12 @@ export class Supervision {
   reactToChild(child: Cell): void {
     if (this.children.dropsAtOnce?.(child) === true) return
     const record = this.children.recordOf(child)
+    if (record === undefined && child.verdict === 'stop') {
+      // It was started again before its end was taken up, with its group: whoever stopped it meant for good.
+      const successor = cellOf(child.ref)
+      if (successor !== child) successor.stopForGood(exits.shutdown())
+      return
+    }
     if (record?.state === 'restarting' && child.verdict === 'stop') this.#cancelRetry(record)
     else if (record?.state !== 'running') return // it was stopped or replaced meanwhile
     const reason = child.exit ?? exits.normal
