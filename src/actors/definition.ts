@@ -9,7 +9,14 @@ import type { Host } from './host.ts'
 import { leanHost } from './lean-host.ts'
 import { machineTools, type MachineTools } from './machine-tools.ts'
 import { mailboxLimits, type MailboxLimits, type MailboxOptions } from './mailbox.ts'
-import { describeIssues, protocolTable, type Protocol, type ProtocolTable, type Received } from './protocol.ts'
+import {
+  checkProtocol,
+  describeIssues,
+  protocolTable,
+  type Protocol,
+  type ProtocolTable,
+  type Received,
+} from './protocol.ts'
 import { rootHost } from './root-host.ts'
 import type { DownSignal } from './watch.ts'
 
@@ -57,6 +64,10 @@ export interface ActorDefinition<P extends Protocol = Protocol, Input = unknown,
 export type AnyDefinition = Omit<ActorDefinition<Protocol, never>, typeof phantom> & {
   readonly [phantom]?: { readonly input: unknown; readonly snapshot: unknown }
 }
+/** Whether it is a definition: callers may come from untyped code. */
+export const isDefinition = (given: unknown): given is AnyDefinition =>
+  typeof given === 'object' && given !== null && 'kind' in given && given.kind === 'actor'
+
 export type InputOf<D> = D extends { readonly [phantom]?: { readonly input: infer Input } } ? Input : never
 
 export interface SpawnOptions<D> {
@@ -147,10 +158,12 @@ export function defineActor(
     | LogicActorOptions<Protocol, AnyActorLogic>,
 ): ActorDefinition {
   checkNames(options.name, options.protocol)
+  if ('machine' in options && typeof options.machine !== 'function')
+    throw new DefinitionInvalidError(`${options.name}.machine`, 'is no function that builds the chart')
   if ('machine' in options) return defineMachine(options)
   // Such logic knows its own events only: a callback or a reducer must not be handed signals that it never heard of.
   if ('logic' in options) return define(options, options.logic, rootHost, false, () => false)
-  checkHandlers(options)
+  checkHandlers(options.name, options.protocol, options.on)
   const logic = new HandlerLogic({ state: options.state ?? (() => undefined), on: options.on })
   return define(options, logic, leanHost(logic), options.reentrant ?? false, (type) => type in options.on)
 }
@@ -188,6 +201,7 @@ function checkNames(name: string, protocol: Protocol): void {
   if (!isSegment(name)) {
     throw new DefinitionInvalidError(`defineActor('${name}')`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
   }
+  checkProtocol(name, protocol)
   const reserved = Object.keys(protocol).find(
     (type) => type.startsWith('actor.') || type.startsWith('xstate.') || type === '*',
   )
@@ -199,7 +213,10 @@ function checkNames(name: string, protocol: Protocol): void {
   }
 }
 
-function checkHandlers({ name, protocol, on }: HandlerActorOptions<Protocol, unknown, z.ZodType>): void {
+/** `on` may come from untyped code. */
+function checkHandlers(name: string, protocol: Protocol, on: Readonly<Record<string, unknown>> | undefined): void {
+  if (typeof on !== 'object')
+    throw new DefinitionInvalidError(name, 'has neither on, machine nor logic: give one of them')
   const missing = Object.keys(protocol).filter((type) => typeof on[type] !== 'function')
   if (missing.length > 0) throw new DefinitionInvalidError(`${name}.on`, `has no handler for ${missing.join(', ')}`)
   const unknown = Object.keys(on).filter((type) => !(type in protocol) && !signalTypes.includes(type))

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { MessageInvalidError, MessageUnknownError } from '../core/errors.ts'
+import { DefinitionInvalidError, MessageInvalidError, MessageUnknownError } from '../core/errors.ts'
 import { describeError } from '../core/exit.ts'
 import type { Message } from '../core/message.ts'
 import { compileShapeCheck, compilePayloadCheck, type PayloadCheck } from './payload-check.ts'
@@ -72,6 +72,18 @@ export interface ProtocolEntry {
 export type ProtocolTable = ReadonlyMap<string, ProtocolEntry>
 
 const tables = new WeakMap<Protocol, ProtocolTable>()
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+/** @throws {DefinitionInvalidError} `DEFINITION_INVALID` when untyped code gives something that is no protocol. */
+export function checkProtocol(where: string, protocol: unknown): asserts protocol is Protocol {
+  if (!isObject(protocol))
+    throw new DefinitionInvalidError(`${where}.protocol`, 'is missing: give { type: message() }, or {}')
+  for (const [type, spec] of Object.entries(protocol) as [string, unknown][]) {
+    const isOne = isObject(spec) && 'kind' in spec && (spec.kind === 'message' || spec.kind === 'question')
+    if (!isOne) throw new DefinitionInvalidError(`${where}.protocol`, `'${type}' is neither message() nor question()`)
+  }
+}
 
 /** Compiles a protocol once; definitions that share a protocol share its table. */
 export function protocolTable(protocol: Protocol): ProtocolTable {

@@ -4,7 +4,7 @@ import { exits } from '../core/exit.ts'
 import { isSegment } from '../core/ids.ts'
 import type { Cell } from './cell.ts'
 import { supervisorRules, workerRules } from './child-rules.ts'
-import type { AnyDefinition, SpawnOptions } from './definition.ts'
+import { isDefinition, type AnyDefinition, type SpawnOptions } from './definition.ts'
 import { abort } from './ending.ts'
 import { limitWallTime } from './limits.ts'
 import type { AnyRef } from './ref.ts'
@@ -25,6 +25,8 @@ export function spawn(
   definition: AnyDefinition,
   { name, input }: SpawnOptions<AnyDefinition> = {},
 ): AnyRef {
+  if (!isDefinition(definition))
+    throw new DefinitionInvalidError(`spawn by ${cell.path}`, 'is given no definition: make one with defineActor')
   checkName(cell, name)
   const rules = definition.type === 'supervisor' ? supervisorRules : workerRules
   const child = cell.startChild(name, definition, input, rules)

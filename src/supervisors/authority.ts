@@ -109,7 +109,11 @@ export function lacks(authority: FullAuthority, { action, spendUsd = 0, risk, to
 export const covers = (authority: FullAuthority, needs: DecisionNeeds): boolean => lacks(authority, needs).length === 0
 
 /** @throws {DefinitionInvalidError} `DEFINITION_INVALID` for an authority that is none. */
-export function checkAuthority(where: string, { spendUsd, risk, tools, actions }: Authority): void {
+export function checkAuthority(where: string, authority: Authority): void {
+  // Callers may come from untyped code.
+  if (typeof (authority as unknown) !== 'object')
+    throw new DefinitionInvalidError(where, 'is missing: give {} for no more than the tier above grants')
+  const { spendUsd, risk, tools, actions } = authority
   if (spendUsd !== undefined && !(spendUsd >= 0))
     throw new DefinitionInvalidError(`${where}.spendUsd`, `${spendUsd} is not 0 or more`)
   if (risk !== undefined && !Object.hasOwn(riskRank, risk)) {

@@ -1,5 +1,5 @@
 import { workerRules, type ChildRules, type Shutdown } from '../actors/child-rules.ts'
-import { parseInput, type AnyDefinition, type InputOf } from '../actors/definition.ts'
+import { isDefinition, parseInput, type AnyDefinition, type InputOf } from '../actors/definition.ts'
 import { DefinitionInvalidError, EchelonError } from '../core/errors.ts'
 import { describeError, isCleanExit, type ExitReason } from '../core/exit.ts'
 import { isSegment } from '../core/ids.ts'
@@ -80,6 +80,8 @@ export class ChildSpecInvalidError extends EchelonError {
  * @throws {ChildSpecInvalidError} `CHILD_SPEC_INVALID`
  */
 export function child<D extends AnyDefinition>(definition: D, options: ChildOptions<D> = {}): ChildSpec<D> {
+  if (!isDefinition(definition))
+    throw new ChildSpecInvalidError(describeError(definition), 'is no definition: make one with defineActor')
   const {
     id = definition.name,
     input,
@@ -122,35 +124,45 @@ export function child<D extends AnyDefinition>(definition: D, options: ChildOpti
 export function toChildSpec(given: ChildInput): ChildSpec {
   // Callers may come from untyped code.
   const unknown: unknown = given
-  const isObject = typeof unknown === 'object' && unknown !== null
-  if (isObject && given.kind === 'child') return given
-  if (isObject && given.kind === 'actor') return child(given)
+  if (typeof unknown === 'object' && unknown !== null && given.kind === 'child') return given
+  if (isDefinition(given)) return child(given)
   throw new ChildSpecInvalidError(describeError(unknown), 'is neither a definition nor made by child()')
 }
 
 const statesOnRestart: readonly string[] = ['fresh', 'snapshot'] satisfies ChildSpec['stateOnRestart'][]
 
+const resources: readonly string[] = ['usd', 'tokens', 'calls', 'messages', 'wallMs'] satisfies (keyof NonNullable<
+  ChildSpec['budget']
+>)[]
+
 const positive = (value: number): boolean => Number.isFinite(value) && value > 0
 
 function checkSpec(spec: ChildSpec): void {
-  const { id, restart, significant, backoff, intensity, keepMailbox, stateOnRestart } = spec
+  const { id, restart, significant, backoff, intensity, keepMailbox, stateOnRestart, decide } = spec
   const refuse = (problem: string): never => {
     throw new ChildSpecInvalidError(id, problem)
   }
   if (!isSegment(id)) refuse('an id is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
   if (!Object.hasOwn(shouldRestart, restart)) refuse(`restart '${restart}' is none of permanent, transient, temporary`)
   if (typeof significant !== 'boolean') refuse(`significant must be true or false`)
+  if (typeof keepMailbox !== 'boolean') refuse('keepMailbox must be true or false')
+  if (decide !== undefined && typeof decide !== 'function')
+    refuse('decide is no function from a failure to a directive')
   if (significant && restart === 'permanent') refuse('a permanent child cannot be significant: it never ends')
   const { shutdown, poisonAfter, progressWithinMs, budget } = spec
   const isTime = typeof shutdown === 'number' && shutdown >= 0 && Number.isFinite(shutdown)
   if (!isTime && shutdown !== 'infinity' && shutdown !== 'brutal_kill') {
     refuse(`shutdown ${shutdown} is no time: give milliseconds of 0 or more, infinity or brutal_kill`)
   }
-  if (!statesOnRestart.includes(stateOnRestart)) refuse(`stateOnRestart '${stateOnRestart}' is neither fresh nor snapshot`)
-  if (poisonAfter !== undefined && (!Number.isSafeInteger(poisonAfter) || poisonAfter < 1)) refuse(`poison.after ${poisonAfter} is not a positive integer`)
+  if (!statesOnRestart.includes(stateOnRestart))
+    refuse(`stateOnRestart '${stateOnRestart}' is neither fresh nor snapshot`)
+  if (poisonAfter !== undefined && (!Number.isSafeInteger(poisonAfter) || poisonAfter < 1))
+    refuse(`poison.after ${poisonAfter} is not a positive integer`)
   if (poisonAfter !== undefined && !keepMailbox) refuse('poison needs keepMailbox: otherwise no message is tried again')
-  if (progressWithinMs !== undefined && !positive(progressWithinMs)) refuse(`progress.withinMs ${progressWithinMs} is not above 0`)
+  if (progressWithinMs !== undefined && !positive(progressWithinMs))
+    refuse(`progress.withinMs ${progressWithinMs} is not above 0`)
   for (const [resource, limit] of Object.entries(budget ?? {})) {
+    if (!resources.includes(resource)) refuse(`budget.${resource} is none of ${resources.join(', ')}`)
     if (!positive(limit as number)) refuse(`budget.${resource} ${String(limit)} is not above 0`)
   }
   try {
@@ -166,8 +178,14 @@ function checkSpec(spec: ChildSpec): void {
 export const declaredChildren = new WeakMap<AnyDefinition, readonly ChildSpec[]>()
 
 /** The specs of a supervisor's child list. @throws {ChildSpecInvalidError} `CHILD_SPEC_INVALID`, also for an id that comes twice. */
-export function childList(children: readonly ChildInput[], autoShutdown: AutoShutdown): readonly ChildSpec[] {
-  const specs = children.map(toChildSpec)
+export function childList(
+  supervisor: string,
+  children: readonly ChildInput[],
+  autoShutdown: AutoShutdown,
+): readonly ChildSpec[] {
+  if (!Array.isArray(children))
+    throw new DefinitionInvalidError(`${supervisor}.children`, 'is no list: give [] when there are none')
+  const specs = (children as readonly ChildInput[]).map(toChildSpec)
   const seen = new Set<string>()
   for (const spec of specs) {
     if (seen.has(spec.id)) throw new ChildSpecInvalidError(spec.id, 'the id comes twice: give one of them another id')
@@ -190,6 +208,9 @@ export function checkInput({ id, definition, input }: ChildSpec): void {
 /** @throws {ChildSpecInvalidError} `CHILD_SPEC_INVALID` for a significant child of a supervisor that pays it no heed. */
 export function checkSignificance({ id, significant }: ChildSpec, autoShutdown: AutoShutdown): void {
   if (significant && autoShutdown === 'never') {
-    throw new ChildSpecInvalidError(id, "significant needs a supervisor with autoShutdown 'any_significant' or 'all_significant'")
+    throw new ChildSpecInvalidError(
+      id,
+      "significant needs a supervisor with autoShutdown 'any_significant' or 'all_significant'",
+    )
   }
 }

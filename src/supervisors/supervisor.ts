@@ -9,7 +9,15 @@ import type { DeadLetterReason } from '../core/events.ts'
 import { exits } from '../core/exit.ts'
 import { supervisorProtocol, type ChildCounts, type ChildInfo } from './admin.ts'
 import { ChildRecord, type ChildBook } from './child-book.ts'
-import { checkInput, checkSignificance, childList, declaredChildren, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
+import {
+  checkInput,
+  checkSignificance,
+  childList,
+  declaredChildren,
+  toChildSpec,
+  type ChildInput,
+  type ChildSpec,
+} from './child-spec.ts'
 import { checkIntensity, defaultIntensity, type Intensity } from './restart-intensity.ts'
 import { autoShutdowns, sharesFate, strategies, type AutoShutdown, type Strategy } from './strategy.ts'
 import { defineSupervisor } from './supervisor-host.ts'
@@ -36,20 +44,29 @@ export interface Forwarding<P extends Protocol> {
 
 type Administrative = keyof typeof supervisorProtocol
 /** What a supervisor can forward of a protocol: all but what it understands itself. */
-export type Forwardable<P extends Protocol> = [Extract<keyof P, Administrative>] extends [never] ? P : Omit<P, Administrative>
+export type Forwardable<P extends Protocol> = [Extract<keyof P, Administrative>] extends [never]
+  ? P
+  : Omit<P, Administrative>
 
 export const forwardable = <P extends Protocol>(protocol: P): Forwardable<P> =>
   // Exactly the entries that the type names.
-  Object.fromEntries(Object.entries(protocol).filter(([type]) => !Object.hasOwn(supervisorProtocol, type))) as Forwardable<P>
+  Object.fromEntries(
+    Object.entries(protocol).filter(([type]) => !Object.hasOwn(supervisorProtocol, type)),
+  ) as Forwardable<P>
 
-export type SupervisorDefinition<P extends Protocol = {}> = ActorDefinition<typeof supervisorProtocol & P, undefined, SupervisorSnapshot>
+export type SupervisorDefinition<P extends Protocol = {}> = ActorDefinition<
+  typeof supervisorProtocol & P,
+  undefined,
+  SupervisorSnapshot
+>
 
 /**
  * Erlang/OTP's supervisor, literally.
  * @throws {ChildSpecInvalidError} `CHILD_SPEC_INVALID`, {DefinitionInvalidError} `DEFINITION_INVALID`.
  * @see https://github.com/erlang/otp/blob/master/lib/stdlib/src/supervisor.erl
  */
-export const supervisor = (name: string, options: SupervisorOptions): SupervisorDefinition => forwardingSupervisor(name, options, undefined)
+export const supervisor = (name: string, options: SupervisorOptions): SupervisorDefinition =>
+  forwardingSupervisor(name, options, undefined)
 
 /** A supervisor that also passes messages on to its children: what tiers and pools are made of. */
 export function forwardingSupervisor<P extends Protocol = {}>(
@@ -58,11 +75,12 @@ export function forwardingSupervisor<P extends Protocol = {}>(
   forwarding: Forwarding<P> | undefined,
 ): SupervisorDefinition<P> {
   checkIntensity(name, intensity)
-  if (!strategies.includes(strategy)) throw new DefinitionInvalidError(`${name}.strategy`, `'${strategy}' is none of ${strategies.join(', ')}`)
+  if (!strategies.includes(strategy))
+    throw new DefinitionInvalidError(`${name}.strategy`, `'${strategy}' is none of ${strategies.join(', ')}`)
   if (!autoShutdowns.includes(autoShutdown)) {
     throw new DefinitionInvalidError(`${name}.autoShutdown`, `'${autoShutdown}' is none of ${autoShutdowns.join(', ')}`)
   }
-  const specs = childList(children, autoShutdown)
+  const specs = childList(name, children, autoShutdown)
   const protocol = { ...supervisorProtocol, ...forwarding?.protocol }
   const definition = defineSupervisor({
     name,
@@ -240,7 +258,12 @@ function setAside(cell: Cell, context: MessageContext): void {
     cell.setAside(context, 'stash')
   } catch {
     // The stash is full: one message too many must not take the children down.
-    refuse(cell, context, 'mailbox-full', new MailboxFullError(cell.path, cell.definition.mailbox.stashCapacity, context.message))
+    refuse(
+      cell,
+      context,
+      'mailbox-full',
+      new MailboxFullError(cell.path, cell.definition.mailbox.stashCapacity, context.message),
+    )
   }
 }
 
@@ -266,7 +289,11 @@ function* startChild(supervision: Supervision, context: MessageContext, given: C
   }
   const existing = children.records.get(spec.id)
   if (existing !== undefined) {
-    supervision.refuse(context, existing.state === 'running' ? 'CHILD_ALREADY_STARTED' : 'CHILD_ALREADY_PRESENT', spec.id)
+    supervision.refuse(
+      context,
+      existing.state === 'running' ? 'CHILD_ALREADY_STARTED' : 'CHILD_ALREADY_PRESENT',
+      spec.id,
+    )
     return
   }
   const record = new ChildRecord(spec, spec.id, spec.input)

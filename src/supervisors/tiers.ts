@@ -96,6 +96,8 @@ function tier<C extends ChildInput>(
 ): TierDefinition<ProtocolIn<C>> {
   const { actor: given, authority, decide, children = [], ...terms } = options
   checkAuthority(`${name}.authority`, authority)
+  if (decide !== undefined && typeof decide !== 'function')
+    throw new DefinitionInvalidError(`${name}.decide`, 'is no function')
   const actor = given === undefined ? undefined : toChildSpec(given)
   // The protocol of the actor that was given, which the type takes from its definition.
   const protocol = (actor === undefined ? {} : forwardable(actor.definition.protocol)) as ProtocolIn<C>
