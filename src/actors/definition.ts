@@ -64,10 +64,6 @@ export interface ActorDefinition<P extends Protocol = Protocol, Input = unknown,
 export type AnyDefinition = Omit<ActorDefinition<Protocol, never>, typeof phantom> & {
   readonly [phantom]?: { readonly input: unknown; readonly snapshot: unknown }
 }
-/** Whether it is a definition: callers may come from untyped code. */
-export const isDefinition = (given: unknown): given is AnyDefinition =>
-  typeof given === 'object' && given !== null && 'kind' in given && given.kind === 'actor'
-
 export type InputOf<D> = D extends { readonly [phantom]?: { readonly input: infer Input } } ? Input : never
 
 export interface SpawnOptions<D> {

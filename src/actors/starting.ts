@@ -4,11 +4,15 @@ import { exits } from '../core/exit.ts'
 import { isSegment } from '../core/ids.ts'
 import type { Cell } from './cell.ts'
 import { supervisorRules, workerRules } from './child-rules.ts'
-import { isDefinition, type AnyDefinition, type SpawnOptions } from './definition.ts'
+import type { AnyDefinition, SpawnOptions } from './definition.ts'
 import { abort } from './ending.ts'
 import { limitWallTime } from './limits.ts'
 import type { AnyRef } from './ref.ts'
 import { replace } from './succession.ts'
+
+/** Whether it is a definition: callers may come from untyped code. */
+export const isDefinition = (given: unknown): given is AnyDefinition =>
+  typeof given === 'object' && given !== null && 'kind' in given && given.kind === 'actor'
 
 /** Whether a child of `cell` can have this name. @throws {NameTakenError} `NAME_TAKEN`, {DefinitionInvalidError} `DEFINITION_INVALID`. */
 export function checkName(cell: Cell, asked: string | undefined): void {
