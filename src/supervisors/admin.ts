@@ -96,4 +96,3 @@ export const whichChildren = (supervisor: AnySupervisorRef): Promise<readonly Ch
 
 export const countChildren = (supervisor: AnySupervisorRef): Promise<ChildCounts> =>
   supervisor.ask({ type: 'supervisor.countChildren' })
-

@@ -8,7 +8,14 @@ import { isCleanExit } from '../core/exit.ts'
 import { isSegment } from '../core/ids.ts'
 import { dynamicSupervisorProtocol, SupervisorError, type ChildCounts } from './admin.ts'
 import { ChildRecord, type ChildBook } from './child-book.ts'
-import { checkSignificance, ChildSpecInvalidError, declaredChildren, toChildSpec, type ChildInput, type ChildSpec } from './child-spec.ts'
+import {
+  checkSignificance,
+  ChildSpecInvalidError,
+  declaredChildren,
+  toChildSpec,
+  type ChildInput,
+  type ChildSpec,
+} from './child-spec.ts'
 import { checkIntensity, defaultIntensity, type Intensity } from './restart-intensity.ts'
 import { autoShutdowns, type AutoShutdown } from './strategy.ts'
 import { defineSupervisor } from './supervisor-host.ts'
@@ -26,7 +33,11 @@ export interface DynamicSupervisorOptions {
   readonly autoShutdown?: AutoShutdown
 }
 
-export type DynamicSupervisorDefinition = ActorDefinition<typeof dynamicSupervisorProtocol, undefined, SupervisorSnapshot>
+export type DynamicSupervisorDefinition = ActorDefinition<
+  typeof dynamicSupervisorProtocol,
+  undefined,
+  SupervisorSnapshot
+>
 
 /**
  * Many children of one spec, started on demand and stopped all at once: OTP's simple_one_for_one, Elixir's
@@ -59,7 +70,7 @@ export function dynamicSupervisor(name: string, options: DynamicSupervisorOption
 }
 
 /** A dynamic supervisor has no children at first. */
- 
+
 export function* nothingToStart(): Procedure {
   return
 }
@@ -93,7 +104,8 @@ export class DynamicChildren implements ChildBook {
   }
 
   *list(): Iterable<ChildRecord> {
-    for (const child of this.#cell.children?.inOrder() ?? []) yield this.#failed.get(child.ref) ?? this.#newRecord(child)
+    for (const child of this.#cell.children?.inOrder() ?? [])
+      yield this.#failed.get(child.ref) ?? this.#newRecord(child)
   }
 
   find(name: string): ChildRecord | undefined {
@@ -164,7 +176,12 @@ const childrenOf = ({ children }: Supervision): DynamicChildren => {
  * Starts a child of `spec` now, on the caller's stack. Undefined when its start says `ignore`.
  * @throws {SupervisorError} `MAX_CHILDREN`, {StartFailedError} `START_FAILED`, {NameTakenError} `NAME_TAKEN`.
  */
-export function spawnChild(supervision: Supervision, spec: ChildSpec, name: string | undefined, input: unknown): Cell | undefined {
+export function spawnChild(
+  supervision: Supervision,
+  spec: ChildSpec,
+  name: string | undefined,
+  input: unknown,
+): Cell | undefined {
   const { cell } = supervision
   if (childrenOf(supervision).isFull) throw new SupervisorError('MAX_CHILDREN', cell.path, name ?? spec.id)
   checkName(cell, name)

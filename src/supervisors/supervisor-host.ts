@@ -33,7 +33,8 @@ function supervisorLogic(kind: SupervisorKind): SupervisorLogic {
     getInitialSnapshot: () => supervisorSnapshot('starting', () => []),
     transition(_snapshot, event, scope: unknown) {
       const supervision = scope instanceof MessageContext ? supervisions.get(scope.cell) : undefined
-      if (!(scope instanceof MessageContext) || supervision === undefined) throw new NotHostedError(`Supervisor '${kind.name}'`)
+      if (!(scope instanceof MessageContext) || supervision === undefined)
+        throw new NotHostedError(`Supervisor '${kind.name}'`)
       if (event instanceof TryAgain) supervision.tryAgain(event.record)
       else if (event instanceof RestartDue) supervision.resume(event.record)
       else kind.handle(supervision, scope)
@@ -45,7 +46,9 @@ function supervisorLogic(kind: SupervisorKind): SupervisorLogic {
 }
 
 /** A supervisor as an actor definition. @throws {DefinitionInvalidError} `DEFINITION_INVALID` for a name that is no path segment. */
-export function defineSupervisor<P extends Protocol>(kind: SupervisorKind & { readonly protocol: P }): ActorDefinition<P, undefined, SupervisorSnapshot> {
+export function defineSupervisor<P extends Protocol>(
+  kind: SupervisorKind & { readonly protocol: P },
+): ActorDefinition<P, undefined, SupervisorSnapshot> {
   if (!isSegment(kind.name)) {
     throw new DefinitionInvalidError(`supervisor('${kind.name}')`, 'a name is 1 to 200 of A-Z a-z 0-9 _ . : @ $ ~ + -')
   }
