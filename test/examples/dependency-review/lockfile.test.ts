@@ -15,7 +15,7 @@ test('given version 3, when read, then each place is an entry with its line', ()
       '': { name: 'demo' },
       'node_modules/a': {
         version: '1.0.0',
-        resolved: 'https://registry.npmjs.org/a/-/a-1.0.0.tgz',
+        resolved: 'https://registry.example/a/-/a-1.0.0.tgz',
         integrity: 'sha512-x',
         dev: true,
       },

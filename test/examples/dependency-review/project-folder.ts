@@ -46,7 +46,7 @@ export class ProjectFolder implements AsyncDisposable {
 export function lockfileOf(packages: Readonly<Record<string, object>>, root: object = {}): object {
   const entries = Object.entries(packages).map(([place, fields]) => {
     const name = place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length)
-    const resolved = `https://registry.npmjs.org/${name}/-/${name}-1.0.0.tgz`
+    const resolved = `https://registry.example/${name}/-/${name}-1.0.0.tgz`
     return [place, { version: '1.0.0', resolved, integrity: 'sha512-AAAA', ...fields }]
   })
   return {
