@@ -200,7 +200,7 @@ function handle(supervision: Supervision, context: MessageContext, template: Chi
     case 'supervisor.terminateChild': {
       const record = children.find(id ?? '')
       if (record === undefined) supervision.refuse(context, 'CHILD_NOT_FOUND', id ?? '')
-      else supervision.run(terminateChild(supervision, context, record))
+      else supervision.run(supervision.terminate(record, context))
       return
     }
     case 'supervisor.whichChildren':
@@ -238,10 +238,4 @@ function* startChild(
   const outcome = yield* supervision.start(record)
   if (outcome.kind === 'failed') supervision.refuse(context, 'CHILD_START_FAILED', record.name, outcome.error)
   else context.reply(supervision.describe(record))
-}
-
-function* terminateChild(supervision: Supervision, context: MessageContext, record: ChildRecord): Procedure {
-  yield* supervision.stop(record, false)
-  childrenOf(supervision).drop(record)
-  context.reply(undefined)
 }

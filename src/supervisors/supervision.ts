@@ -166,6 +166,7 @@ export class Supervision {
         if (this.state === 'starting') return { kind: 'failed', error }
         yield cell
         if (previous === undefined) this.cell.forgetChild(cell)
+        else record.cell = cell // the address leads there now: who stops the child finds it
         return { kind: 'failed', error }
       }
       record.cell = cell
@@ -177,11 +178,20 @@ export class Supervision {
     }
   }
 
+  /** Stops a child on request and forgets it, or keeps its spec without a child. OTP's terminate_child. */
+  *terminate(record: ChildRecord, context: MessageContext): Procedure {
+    yield* this.stop(record, false)
+    this.children.drop(record)
+    context.reply(undefined)
+  }
+
   /** As `start`, for a child that was up before; says so. A failure leaves it `restarting`, to be tried again. */
   *startAgain(record: ChildRecord): Procedure<StartOutcome> {
     const kept = record.cell?.keepsMailbox === true ? 'mailbox' : 'nothing'
     const outcome = yield* this.start(record)
-    if (outcome.kind === 'failed') {
+    if (outcome.kind === 'failed' && record.cell?.verdict === 'stop') {
+      this.children.drop(record)
+    } else if (outcome.kind === 'failed') {
       record.state = 'restarting'
       this.cell.force(new TryAgain(record))
     } else if (outcome.kind === 'running' && eventChannels.restarted.hasSubscribers) {

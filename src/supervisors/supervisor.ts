@@ -216,7 +216,7 @@ function handle(supervision: Supervision, context: MessageContext, forwarding: F
       return
     case 'supervisor.terminateChild':
       if (record === undefined) supervision.refuse(context, 'CHILD_NOT_FOUND', id)
-      else supervision.run(terminateChild(supervision, context, record))
+      else supervision.run(supervision.terminate(record, context))
       return
     case 'supervisor.restartChild':
       if (record === undefined) supervision.refuse(context, 'CHILD_NOT_FOUND', id)
@@ -304,12 +304,6 @@ function* startChild(supervision: Supervision, context: MessageContext, given: C
   }
   if (outcome.kind === 'running' || spec.restart !== 'temporary') children.records.set(spec.id, record)
   context.reply(supervision.describe(record))
-}
-
-function* terminateChild(supervision: Supervision, context: MessageContext, record: ChildRecord): Procedure {
-  yield* supervision.stop(record, false)
-  childrenOf(supervision).drop(record)
-  context.reply(undefined)
 }
 
 function* restartChild(supervision: Supervision, context: MessageContext, record: ChildRecord): Procedure {
