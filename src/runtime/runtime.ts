@@ -93,6 +93,9 @@ export class Runtime implements AsyncDisposable {
     if (!Number.isSafeInteger(deadLettersKept) || deadLettersKept < 1) {
       throw new DefinitionInvalidError('deadLettersKept', `${deadLettersKept} is not a positive integer`)
     }
+    if (typeof seed === 'number' && !Number.isFinite(seed)) {
+      throw new DefinitionInvalidError('seed', `${seed} is no seed: give a number or a text`)
+    }
     this.node = nodeName(node)
     this.seed = seed
     const random: Random = seededRandom(seed)
@@ -150,7 +153,7 @@ export class Runtime implements AsyncDisposable {
   spawn<D extends AnyDefinition>(definition: D, options: RuntimeSpawnOptions<D> = noOptions): RefOf<D> {
     const user = this.#userGuardian()
     if (user === undefined || this.#shutdown.isClosing)
-      throw new RuntimeClosedError(this.node, `cannot spawn ${definition.name}`)
+      throw new RuntimeClosedError(this.node, 'it starts no actor any more')
     const { name, input, ...terms } = options
     const spec = options === noOptions ? usualSpec(definition) : spawnedSpec(definition, terms)
     const cell = spawnChild(user, spec, name, input)

@@ -70,6 +70,16 @@ describe('what untyped code gives in place of a definition is refused by name', 
     expect(make).toThrow(text)
   })
 
+  test.each([NaN, Infinity])('given %s as the seed of a runtime', async (seed) => {
+    await expect(createRuntime({ seed })).rejects.toMatchObject({ code: 'DEFINITION_INVALID', where: 'seed' })
+  })
+
+  test('given nothing to spawn by a closed runtime, then it is closed', async () => {
+    const runtime = await createRuntime()
+    await runtime.shutdown()
+    expect(() => runtime.spawn(untyped(undefined))).toThrow(expect.objectContaining({ code: 'RUNTIME_CLOSED' }))
+  })
+
   test.each([5, null, 'text', {}])('given %j as the tree of a runtime', async (root) => {
     await expect(createRuntime({ root: untyped(root) })).rejects.toMatchObject({ code: 'CHILD_SPEC_INVALID' })
   })
