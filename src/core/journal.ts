@@ -156,8 +156,28 @@ export interface Page {
   readonly limit?: number
 }
 
-/** An open journal. Every promise may also reject with `JOURNAL_FAILED`, `JOURNAL_CORRUPT` or `JOURNAL_CLOSED`. */
-export interface Journal {
+/** A journal that is open for reading. Every promise may also reject with `JOURNAL_FAILED`, `JOURNAL_CORRUPT` or `JOURNAL_CLOSED`. */
+export interface JournalReader {
+  load(stream: string): Promise<Loaded>
+  /** Entries with a `seq` above `afterSeq`, ascending, at most `limit` and at most a few MiB. Compacted ones are gone. */
+  read(stream: string, afterSeq: number, page?: Page): Promise<readonly JournalEntry[]>
+  /** All entries after a position as they were and will be written, until `signal` aborts. Only what is on disk. */
+  tail(afterPosition: number, options?: { readonly signal?: AbortSignal }): AsyncIterable<JournalEntry>
+  /** Rejects with `JOURNAL_CORRUPT` when there is none of this id. */
+  blob(stream: string, id: string): Promise<string>
+  /** Streams whose name begins with `prefix`, ascending by name from after `afterStream` on. */
+  list(options?: Page & { readonly prefix?: string; readonly afterStream?: string }): Promise<readonly StreamInfo[]>
+  /** Streams that want to be woken at `beforeMs` or earlier, earliest first. */
+  due(beforeMs: number, page?: Page): Promise<readonly Due[]>
+  /** Reads everything and checks it. */
+  verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>
+  info(): Promise<JournalInfo>
+  /** Writes what waits, and gives everything back. Rejects for what could not be written. */
+  close(): Promise<void>
+}
+
+/** A journal that is open for writing: one writer at a time. */
+export interface Journal extends JournalReader {
   /**
    * Appends to one stream or to several, atomically. Resolves when all of it is on disk. Appends that are made while
    * others are on their way share one write to the disk. Rejects with `JOURNAL_CONFLICT` (a stream has another last
@@ -166,29 +186,13 @@ export interface Journal {
    * `ENTRY_TOO_LARGE`.
    */
   append(appends: readonly Append[]): Promise<void>
-  load(stream: string): Promise<Loaded>
-  /** Entries with a `seq` above `afterSeq`, ascending, at most `limit` and at most a few MiB. Compacted ones are gone. */
-  read(stream: string, afterSeq: number, page?: Page): Promise<readonly JournalEntry[]>
-  /** All entries after a position as they were and will be written, until `signal` aborts. Only what is on disk. */
-  tail(afterPosition: number, options?: { readonly signal?: AbortSignal }): AsyncIterable<JournalEntry>
-  /** @throws {JournalCorruptError} `JOURNAL_CORRUPT` when there is none of this id. */
-  blob(stream: string, id: string): Promise<string>
-  /** Streams whose name begins with `prefix`, ascending by name from after `afterStream` on. */
-  list(options?: Page & { readonly prefix?: string; readonly afterStream?: string }): Promise<readonly StreamInfo[]>
-  /** Streams that want to be woken at `beforeMs` or earlier, earliest first. */
-  due(beforeMs: number, page?: Page): Promise<readonly Due[]>
   /** Removes the entries that snapshots cover and the blobs that nothing needs, of one stream or of all. */
   compact(options?: { readonly stream?: string }): Promise<CompactReport>
-  /** Reads everything and checks it. */
-  verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>
-  info(): Promise<JournalInfo>
   /** Rejects with `LEASE_HELD` while somebody else has it. */
   acquire(name: string, options: LeaseOptions): Promise<Lease>
   /** The same lease, expiring later. Rejects with `JOURNAL_FENCED` when somebody else has it by now. */
   renew(lease: Lease, ttlMs: number): Promise<Lease>
   release(lease: Lease): Promise<void>
-  /** Writes what waits, and gives everything back. Rejects for what could not be written. */
-  close(): Promise<void>
 }
 
 /** What a journal needs from whoever opens it. */
@@ -204,6 +208,8 @@ export interface JournalHost {
 /** A journal that is not open yet: plain data, safe to import. Made by `memoryJournal`, `sqliteJournal`, `postgresJournal`. */
 export interface JournalSource {
   readonly kind: 'journal'
-  /** Opens it for writing. Rejects with `JOURNAL_LOCKED`, `JOURNAL_FORMAT`, `JOURNAL_CORRUPT` or `JOURNAL_FAILED`. */
+  /** Opens it for writing, and makes it when it is not there. Rejects with `JOURNAL_LOCKED`, `JOURNAL_FORMAT`, `JOURNAL_CORRUPT` or `JOURNAL_FAILED`. */
   open(host: JournalHost): Promise<Journal>
+  /** Opens what is there for reading, beside a process that writes. Rejects with `JOURNAL_FORMAT`, `JOURNAL_CORRUPT` or `JOURNAL_FAILED`. */
+  openReadOnly(host: JournalHost): Promise<JournalReader>
 }
