@@ -40,6 +40,25 @@ export {
 export type { AutoShutdown, Strategy } from './supervisors/strategy.ts'
 export type { Intensity } from './supervisors/restart-intensity.ts'
 export type { Backoff } from './supervisors/backoff.ts'
+export type { DurableOptions, Migration } from './actors/durable/options.ts'
+export type { EffectFunction, EffectOptions, EffectRun, RetryOptions } from './actors/durable/effects.ts'
+export {
+  DoubtLimitError,
+  EffectFailedError,
+  EffectResultTooLargeError,
+  EffectTimeoutError,
+  JournalMissingError,
+  NotDurableError,
+  NotReplayableError,
+  NotSerializableError,
+  ReplayDivergedError,
+  StreamMismatchError,
+  VersionMismatchError,
+} from './actors/durable/errors.ts'
+export type { CronOptions, MissedTicks } from './actors/schedule.ts'
+export type { TellOptions } from './actors/ref.ts'
+export type { DoubtRule, PendingDoubt } from './runtime/durable/doubts.ts'
+export type { InDoubt, Resolution } from './core/services.ts'
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime/runtime.ts'
 export { systemClock, type Clock } from './core/clock.ts'
 export { seededRandom, type Random } from './core/random.ts'

@@ -7,6 +7,7 @@ import type { ActorDefinition, AnyDefinition, SpawnOptions } from './definition.
 import type { MessageOf, Protocol, ReplyOf } from './protocol.ts'
 import type { AnyRef, Ref } from './ref.ts'
 import type { ActorTimers } from './timers.ts'
+import type { EffectFunction, EffectOptions } from './durable/effects.ts'
 
 /** What an actor can do besides returning its next state. Everything is bound: it may be destructured. */
 export interface ActorContext<P extends Protocol = Protocol> {
@@ -21,6 +22,14 @@ export interface ActorContext<P extends Protocol = Protocol> {
   /** Seeded by the runtime and by this actor's path: the same in every run with the same seed. */
   readonly random: Random
   readonly timers: ActorTimers<MessageOf<P>>
+  /**
+   * Does something outside of this actor: a call, a write, a question to another actor. In a durable actor `fn` runs once
+   * for `key` in the actor's life: what it came to is on disk, and the same key gives the same value again without
+   * running. Rejects with `EFFECT_FAILED`.
+   */
+  effect<Value>(key: string, fn: EffectFunction<Value>, options?: EffectOptions): Promise<Awaited<Value>>
+  /** The durable actor of `definition` with this key. It is started when it is needed. @throws {JournalMissingError} `JOURNAL_MISSING` */
+  get<D extends AnyDefinition>(definition: D, key: string): RefOf<D>
   /**
    * Starts a child. It stops with this actor; its crash crashes this actor too, unless this actor watches it.
    * @throws {StartFailedError} `START_FAILED`, {NameTakenError} `NAME_TAKEN`.

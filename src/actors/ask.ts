@@ -18,6 +18,8 @@ import { zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import type { Deadlined } from './deadlines.ts'
 import { Envelope } from './envelope.ts'
+import type { Output } from './durable/turn.ts'
+import { NotReplayableError } from './durable/errors.ts'
 import { owe, release } from './open-asks.ts'
 import { entryOf, parseAnswer, parseMessage, type ProtocolEntry } from './protocol.ts'
 
@@ -101,6 +103,40 @@ export class Ask implements Deadlined {
     this.#resolve(parsed.data)
   }
 
+  /** An answer of a durable actor, to be given once it is on disk. @throws {AnswerInvalidError} `ANSWER_INVALID` */
+  hold(given: unknown): Output {
+    const parsed = parseAnswer(this.entry, given)
+    if (!parsed.success) {
+      const error = new AnswerInvalidError(this.target.path, this.entry.type, parsed.issues)
+      this.fail(error)
+      throw error
+    }
+    return this.#held(() => {
+      this.#resolve(parsed.data)
+    })
+  }
+
+  /** As `hold`, for a refusal. */
+  holdFailure(error: Error): Output {
+    return this.#held(() => {
+      this.#reject(error)
+    })
+  }
+
+  #held(settle: () => void): Output {
+    this.answered = true
+    // It has its answer: the end of its target does not end it any more.
+    release(this)
+    return {
+      release: () => {
+        if (this.#settle()) settle()
+      },
+      refuse: (error) => {
+        this.fail(error)
+      },
+    }
+  }
+
   fail(error: Error): void {
     if (this.#settle()) this.#reject(error)
   }
@@ -133,6 +169,7 @@ export function ask(target: Cell, given: Message, options: AskOptions = {}): Pro
       zombie(asker.cell, 'ask')
       throw new FencedError(asker.cell.path, 'ask')
     }
+    if (asker?.turn !== undefined) throw notReplayable(asker, 'ask')
     const entry = questionEntry(target, given)
     // Actors may still ask each other: it takes answers to finish what they are at.
     if (kernel.refusesAsks && asker?.cell.kernel !== kernel)
@@ -149,6 +186,10 @@ export function ask(target: Cell, given: Message, options: AskOptions = {}): Pro
     pending.fail(new MailboxFullError(target.path, target.definition.mailbox.capacity, message))
   })
 }
+
+/** What another actor answers is in no journal, unless the question is an effect. */
+export const notReplayable = ({ path, message }: MessageContext, what: string): Error =>
+  new NotReplayableError(path, message.type, what, `wrap it: effect('a-key', () => ref.${what}(…))`)
 
 function questionEntry(target: Cell, given: Message): ProtocolEntry {
   const entry = entryOf(target.definition.table, given, () => target.path)

@@ -20,7 +20,10 @@ export function deadLetter(cell: Cell, message: unknown, reason: DeadLetterReaso
 /** Makes a dead letter of what waited, and fails its question if it is one. Signals of the runtime just go. */
 export function bury(cell: Cell, item: Item, reason: 'stopped' | 'dropped-oldest'): void {
   if (isEndedChild(item)) return
-  const { message, ask, timer, monitor } = item instanceof Envelope ? item : { message: item }
+  const { message, ask, timer, monitor, delivery } = item instanceof Envelope ? item : { message: item }
+  if (delivery?.kind === 'incoming')
+    delivery.refuse(new TargetDownError(cell.path, message.type, cell.exit ?? exits.noproc))
+  else if (delivery !== undefined) return // the journal has it, and the next incarnation gets it
   if (timer !== undefined || monitor !== undefined || message.type.startsWith('actor.')) return
   if (ask?.settled === true) {
     deadLetter(cell, message, 'expired', undefined)

@@ -21,6 +21,7 @@ import { Lane } from './lane.ts'
 import { LocalRef } from './ref.ts'
 import { launch, start } from './starting.ts'
 import { discard } from './succession.ts'
+import type { Record } from './durable/record.ts'
 import { TimerBook, type Timer } from './timers.ts'
 import { deathPact, deathPactType, reactToChild } from './watching.ts'
 
@@ -144,6 +145,11 @@ export class Cell {
 
   get parts(): CellParts {
     return (this.madeParts ??= new CellParts())
+  }
+
+  /** Its journal, when it is durable. */
+  get record(): Record | undefined {
+    return this.madeParts?.record
   }
 
   get childBook(): Children {
@@ -292,6 +298,7 @@ export class Cell {
   get isQuiet(): boolean {
     if ((this.queue?.length ?? 0) > 0 || this.madeParts?.openAsks?.isEmpty === false) return false
     if (this.status === 'stopped') return true
+    if (this.record?.isQuiet === false) return false
     return this.status === 'running' && !this.isAtWork() && this.#stopRequest === undefined
   }
 
@@ -375,6 +382,13 @@ export class Cell {
     outside(() => {
       finish(this, exits.killed)
     })
+  }
+
+  /** Its journal took no more: what it knows is more than the disk does. One that comes back when it is wanted just ends. */
+  loseJournal(error: Error): void {
+    if (this.busy === 'blocked') this.busy = undefined
+    if (this.rules.isPassive) this.end(exits.shutdown(error))
+    else this.fail(error)
   }
 
   /** Begins the end for `reason`. */

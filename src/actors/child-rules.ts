@@ -44,6 +44,8 @@ export interface ChildRules {
   readonly stateOnRestart: 'fresh' | 'snapshot'
   readonly progressWithinMs: number | undefined
   readonly budget: Budget | undefined
+  /** Leaves memory when it has nothing to do, and comes back when it is wanted: a durable actor that `get` started. */
+  readonly isPassive: boolean
   /** XState's inspection observer, for actors that XState hosts. */
   readonly inspect: Observer<InspectionEvent> | ((event: InspectionEvent) => void) | undefined
 }
@@ -58,6 +60,7 @@ export const workerRules: ChildRules = {
   stateOnRestart: 'fresh',
   progressWithinMs: undefined,
   budget: undefined,
+  isPassive: false,
   inspect: undefined,
 }
 

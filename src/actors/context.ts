@@ -6,18 +6,38 @@ import type { Message } from '../core/message.ts'
 import type { Random } from '../core/random.ts'
 import type { DiscoveryKey, EscalationOutcome, EscalationRequest } from '../core/services.ts'
 import type { ActorContext } from './actor-context.ts'
+import { outside, runAsync } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { AnyDefinition, SpawnOptions } from './definition.ts'
-import { parse, tell } from './delivery.ts'
+import { tell } from './delivery.ts'
+import { runEffect, type Detached, type EffectFunction, type EffectOptions } from './durable/effects.ts'
+import { NotReplayableError } from './durable/errors.ts'
+import type { Turn } from './durable/turn.ts'
 import type { Envelope } from './envelope.ts'
 import { madeProgress, spend } from './limits.ts'
 import { lookup } from './lookup.ts'
 import type { Protocol } from './protocol.ts'
 import type { AnyRef, Ref } from './ref.ts'
 import { spawn } from './starting.ts'
+import { durableTimers, volatileTimers } from './context-timers.ts'
 import type { ActorTimers } from './timers.ts'
 import { unwatch, watch } from './watching.ts'
+
+/** Its actor is to stop: its handler is not waited for any longer, and has no effect. */
+function interrupt(context: MessageContext): void {
+  const { cell } = context
+  if (context.fenced) return
+  context.waits = 'abandoned'
+  cell.release(context)
+  cell.goOn()
+}
+
+/** Runs code in the name of a cell, but of none of its messages. */
+export const detachedIn =
+  (cell: Cell): Detached =>
+  (run) =>
+    outside(() => runAsync(new MessageContext(cell, { type: 'actor.effect' }, undefined), run))
 
 /**
  * The context of one message: fresh for each, so that a handler that goes on after an `await` still sees its own. Its
@@ -27,6 +47,8 @@ export class MessageContext implements ActorContext {
   readonly cell: Cell
   readonly message: Message
   readonly envelope: Envelope | undefined
+  /** What comes of this message in a durable actor: undefined for others, and for signals. */
+  turn: Turn | undefined
   /** State of a handler actor as this message finds it. */
   state: unknown
   /** `blocks`: its handler is async and its actor takes no other message meanwhile. `abandoned`: it took too long. */
@@ -62,7 +84,8 @@ export class MessageContext implements ActorContext {
   }
 
   get input(): unknown {
-    return this.cell.input
+    const { record, input } = this.cell
+    return record === undefined ? input : record.ledger.input
   }
 
   get signal(): AbortSignal {
@@ -71,28 +94,37 @@ export class MessageContext implements ActorContext {
   }
 
   get clock(): Clock {
-    return this.cell.kernel.clock
+    const { clock } = this.cell.kernel
+    return this.turn === undefined ? clock : this.turn.clockOver(clock)
   }
 
   get random(): Random {
-    return this.cell.random
+    return this.turn === undefined ? this.cell.random : this.turn.random
   }
 
   get timers(): ActorTimers<Message> {
-    return {
-      after: (key, delayMs, message) => {
-        this.#effect('timer', () => {
-          this.cell.timers.start(key, delayMs, parse(this.cell, message))
-        })
-      },
-      every: (key, periodMs, message) => {
-        this.#effect('timer', () => {
-          this.cell.timers.start(key, periodMs, parse(this.cell, message), periodMs)
-        })
-      },
-      cancel: (key) => this.cell.timers.cancel(key),
-      active: (key) => this.cell.timers.has(key),
+    const { turn, cell } = this
+    const guarded = (run: () => void): void => {
+      this.#effect('timer', run)
     }
+    return turn === undefined ? volatileTimers(cell, guarded) : durableTimers(cell, turn, guarded)
+  }
+
+  get effect(): ActorContext['effect'] {
+    return <Value>(key: string, fn: EffectFunction<Value>, options: EffectOptions = {}) => {
+      if (this.fenced) {
+        zombie(this.cell, 'effect')
+        return Promise.reject(new FencedError(this.path, `effect '${key}'`))
+      }
+      // What comes back is what `fn` gave, or gave before: see EffectFunction.
+      return runEffect(this.cell, this.turn, key, fn, options, detachedIn(this.cell), () => {
+        interrupt(this)
+      }) as Promise<Awaited<Value>>
+    }
+  }
+
+  get get(): ActorContext['get'] {
+    return (definition, key) => this.cell.kernel.get(definition, key)
   }
 
   get reply(): (answer: unknown) => void {
@@ -109,14 +141,17 @@ export class MessageContext implements ActorContext {
       }
       if (asked.answered) throw new ReplyMisusedError(this.path, this.message.type, 'it was answered already')
       if (asked.settled) deadLetter(this.cell, { type: this.message.type, answer }, 'late-answer', undefined)
-      else asked.answer(answer)
+      else if (this.turn === undefined) asked.answer(answer)
+      else this.turn.hold(asked.hold(answer))
     }
   }
 
   get refuse(): (error: Error) => void {
     return (error) => {
+      const asked = this.envelope?.ask
       if (this.fenced) zombie(this.cell, 'reply')
-      else this.envelope?.ask?.fail(error)
+      else if (this.turn === undefined) asked?.fail(error)
+      else if (asked !== undefined) this.turn.hold(asked.holdFailure(error))
     }
   }
 
@@ -126,6 +161,7 @@ export class MessageContext implements ActorContext {
         zombie(this.cell, 'spawn')
         throw new FencedError(this.path, 'spawn')
       }
+      this.#refuseInTurn('spawn')
       return spawn(this.cell, definition, options)
       // The ref of a definition's cell has that definition's protocol.
     }) as ActorContext['spawn']
@@ -134,13 +170,15 @@ export class MessageContext implements ActorContext {
   get stop(): (reason?: ExitReason) => void {
     return (reason = exits.normal) => {
       this.#effect('stop', () => {
-        this.cell.stopSelf(reason)
+        // One that was brought back went on after that.
+        if (this.turn?.isReplay !== true) this.cell.stopSelf(reason)
       })
     }
   }
 
   get watch(): (ref: AnyRef) => void {
     return (ref) => {
+      this.#refuseInTurn('watch')
       this.#effect('watch', () => {
         watch(this.cell, ref)
       })
@@ -164,7 +202,7 @@ export class MessageContext implements ActorContext {
   get unstashAll(): () => void {
     return () => {
       this.#effect('unstash', () => {
-        this.cell.lane.putBack('stash')
+        if (this.turn?.isReplay !== true) this.cell.lane.putBack('stash')
       })
     }
   }
@@ -179,6 +217,7 @@ export class MessageContext implements ActorContext {
 
   get register(): (key: DiscoveryKey<Protocol>) => void {
     return (key) => {
+      this.#refuseInTurn('register')
       this.#effect('register', () => {
         const takeBack = this.cell.kernel.offerService(key, this.cell.ref)
         if (takeBack !== undefined) this.cell.onEnd(takeBack)
@@ -199,13 +238,18 @@ export class MessageContext implements ActorContext {
   get publish(): ActorContext['publish'] {
     return (topic, payload) => {
       this.#effect('publish', () => {
-        this.cell.kernel.publish(topic, payload)
+        const publish = (): void => {
+          this.cell.kernel.publish(topic, payload)
+        }
+        if (this.turn === undefined) publish()
+        else this.turn.hold({ release: publish, refuse: () => undefined })
       })
     }
   }
 
   get subscribe(): ActorContext['subscribe'] {
     return (topic, toMessage) => {
+      this.#refuseInTurn('subscribe')
       this.#effect('subscribe', () => {
         const deliver = (payload: never): void => {
           tell(this.cell, toMessage(payload))
@@ -227,7 +271,7 @@ export class MessageContext implements ActorContext {
         if (!(value >= 0))
           throw new DefinitionInvalidError(`spend by ${this.path}`, `${value} is no amount: give 0 or more`)
       }
-      spend(this.cell, amount)
+      if (this.turn?.isReplay !== true) spend(this.cell, amount)
     }
   }
 
@@ -237,9 +281,17 @@ export class MessageContext implements ActorContext {
         zombie(this.cell, 'escalate')
         return Promise.reject(new FencedError(this.path, 'escalate'))
       }
+      this.#refuseInTurn('escalate')
       // The kernel answers with one of the options that it was given.
       return this.cell.kernel.escalate(this.cell, request) as Promise<EscalationOutcome<Choice>>
     }
+  }
+
+  /** @throws {NotReplayableError} `NOT_REPLAYABLE` in the handler of a durable actor. */
+  #refuseInTurn(what: string): void {
+    if (this.turn === undefined) return
+    const instead = `do it inside of an effect, or when it starts, in 'actor.started'`
+    throw new NotReplayableError(this.path, this.message.type, what, instead)
   }
 
   /** Does `run` unless this incarnation is fenced; then it is counted and has no effect. */

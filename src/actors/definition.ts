@@ -4,6 +4,8 @@ import { DefinitionInvalidError } from '../core/errors.ts'
 import { isSegment } from '../core/ids.ts'
 import type { ExitReason } from '../core/exit.ts'
 import type { HandlerContext } from './actor-context.ts'
+import { durableHost } from './durable/host.ts'
+import { durability, type Durability, type DurableOptions } from './durable/options.ts'
 import { HandlerLogic, type HandlerSnapshot } from './handler-logic.ts'
 import type { Host } from './host.ts'
 import { leanHost } from './lean-host.ts'
@@ -57,6 +59,8 @@ export interface ActorDefinition<P extends Protocol = Protocol, Input = unknown,
   readonly inputSchema: z.ZodType | undefined
   readonly table: ProtocolTable
   readonly host: Host
+  /** How it is kept, when it is durable. */
+  readonly durable: Durability | undefined
   readonly [phantom]?: { readonly input: Input; readonly snapshot: S }
 }
 
@@ -79,6 +83,11 @@ interface CommonOptions<P extends Protocol, InputSchema extends z.ZodType> {
   /** Schema of what `spawn` is given as `input`. */
   readonly input?: InputSchema
   readonly mailbox?: MailboxOptions
+  /**
+   * Whether its state, its messages and its timers are in the runtime's journal, so that it goes on after any crash of
+   * the process. Default false.
+   */
+  readonly durable?: boolean | DurableOptions
   readonly start?: (options: { readonly input: z.output<InputSchema> }) => 'ignore' | void
 }
 
@@ -161,7 +170,14 @@ export function defineActor(
   if ('logic' in options) return define(options, options.logic, rootHost, false, () => false)
   checkHandlers(options.name, options.protocol, options.on)
   const logic = new HandlerLogic({ state: options.state ?? (() => undefined), on: options.on })
-  return define(options, logic, leanHost(logic), options.reentrant ?? false, (type) => type in options.on)
+  const isDurable = options.durable !== undefined && options.durable !== false
+  if (isDurable && options.reentrant === true)
+    throw new DefinitionInvalidError(
+      options.name,
+      'is durable and reentrant: a replay could not tell its messages apart',
+    )
+  const host = isDurable ? durableHost(logic) : leanHost(logic)
+  return define(options, logic, host, options.reentrant ?? false, (type) => type in options.on)
 }
 
 function defineMachine(options: MachineActorOptions<Protocol, AnyStateMachine, z.ZodType>): ActorDefinition {
@@ -177,6 +193,7 @@ function define(
   reentrant: boolean,
   handlesSignal: (type: string) => boolean,
 ): ActorDefinition {
+  const { durable = false } = options
   return {
     kind: 'actor',
     name: options.name,
@@ -190,6 +207,7 @@ function define(
     inputSchema: options.input,
     table: protocolTable(options.protocol),
     host,
+    durable: durable === false ? undefined : durability(options.name, durable),
   }
 }
 

@@ -1,11 +1,15 @@
 import { FencedError, MailboxFullError, MessageUnknownError, TargetDownError } from '../core/errors.ts'
 import { eventChannels } from '../core/events.ts'
 import { exits } from '../core/exit.ts'
+import type { ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
+import { freshSeed } from '../core/random.ts'
+import { notReplayable } from './ask.ts'
 import { currentContext } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
+import { NotDurableError } from './durable/errors.ts'
 import { Envelope } from './envelope.ts'
 import { owe, release } from './open-asks.ts'
 import { entryOf, isAccepted, parseMessage } from './protocol.ts'
@@ -19,10 +23,23 @@ export function tell(cell: Cell, given: Message): void {
     zombie(sender.cell, 'tell')
     return
   }
+  if (sender?.turn !== undefined) {
+    sender.turn.hold({
+      release: () => {
+        deliver(cell, given, sender.cell.path)
+      },
+      refuse: () => undefined,
+    })
+    return
+  }
+  deliver(cell, given, sender?.cell.path)
+}
+
+function deliver(cell: Cell, given: Message, from: ActorPath | undefined): void {
   const message = checked(cell, given)
   if (message === undefined) return
-  const traced = sender !== undefined && eventChannels.handled.hasSubscribers
-  if (cell.enqueue(traced ? new Envelope(message, undefined, undefined, undefined, sender.cell.path) : message)) return
+  const traced = from !== undefined && eventChannels.handled.hasSubscribers
+  if (cell.enqueue(traced ? new Envelope(message, undefined, undefined, undefined, from) : message)) return
   const { overflow, capacity } = cell.definition.mailbox
   const reason = overflow === 'drop-newest' ? 'dropped-newest' : 'mailbox-full'
   deadLetter(cell, message, reason, new MailboxFullError(cell.path, capacity, message))
@@ -54,6 +71,7 @@ export function offer(cell: Cell, given: Message, signal?: AbortSignal): Promise
       zombie(sender.cell, 'offer')
       throw new FencedError(sender.cell.path, 'offer')
     }
+    if (sender?.turn !== undefined) throw notReplayable(sender, 'offer')
     const message = parse(cell, given)
     if (!cell.accepting) throw new TargetDownError(cell.path, message.type, cell.exit ?? exits.noproc)
     signal?.throwIfAborted()
@@ -80,6 +98,41 @@ export function offer(cell: Cell, given: Message, signal?: AbortSignal): Promise
     }
     if (!lane.park(parked)) throw full
     signal?.addEventListener('abort', giveUp, { once: true })
+  })
+}
+
+/** As `tell`, and resolves once the message is on disk. Rejects as `Ref.tell` says. */
+export function tellDurable(cell: Cell, given: Message, givenId: string | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sender = currentContext()
+    if (sender?.fenced === true) {
+      zombie(sender.cell, 'tell')
+      throw new FencedError(sender.cell.path, 'tell')
+    }
+    const { turn } = sender ?? {}
+    const message = parse(cell, given)
+    if (cell.definition.durable === undefined) throw new NotDurableError(cell.path, 'keep a message')
+    const id = givenId ?? (turn === undefined ? freshSeed() : turn.nextMessageId())
+    if (turn?.isReplay === true) {
+      resolve()
+      return
+    }
+    if (cell.status === 'stopped' || cell.status === 'stopping')
+      throw new TargetDownError(cell.path, message.type, cell.exit ?? exits.noproc)
+    const { record } = cell
+    if (record?.isReady === true && record.ledger.seen.has(id)) {
+      record.release({ release: resolve, refuse: reject })
+      return
+    }
+    const { capacity } = cell.definition.mailbox
+    if (cell.backlog >= capacity) throw new MailboxFullError(cell.path, capacity, message)
+    // Until the actor has been brought back nobody knows whether the message is new: it waits in the mailbox.
+    const delivery =
+      record?.isReady === true
+        ? ({ kind: 'received', seq: record.received({ id, message }) } as const)
+        : ({ kind: 'incoming', id, release: resolve, refuse: reject } as const)
+    cell.force(new Envelope(message, undefined, undefined, undefined, sender?.cell.path, delivery))
+    if (delivery.kind === 'received') record?.release({ release: resolve, refuse: reject })
   })
 }
 

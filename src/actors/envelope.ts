@@ -2,6 +2,7 @@ import type { ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
 import type { Ask } from './ask.ts'
 import type { Cell } from './cell.ts'
+import type { Delivery } from './durable/timer-alarm.ts'
 import type { Timer } from './timers.ts'
 import type { Monitor } from './watch.ts'
 
@@ -16,13 +17,16 @@ export class Envelope {
   readonly monitor: Monitor | undefined
   /** Known when somebody listened to `handled` events as it was sent. */
   readonly from: ActorPath | undefined
+  /** How it came to a durable actor, when the journal knows of it. */
+  readonly delivery: Delivery | undefined
 
-  constructor(message: Message, ask?: Ask, timer?: Timer, monitor?: Monitor, from?: ActorPath) {
+  constructor(message: Message, ask?: Ask, timer?: Timer, monitor?: Monitor, from?: ActorPath, delivery?: Delivery) {
     this.message = message
     this.ask = ask
     this.timer = timer
     this.monitor = monitor
     this.from = from
+    this.delivery = delivery
   }
 }
 
@@ -34,6 +38,11 @@ export const isEndedChild = (item: Item): item is Cell => !(item instanceof Enve
 
 /** Whether an overflow may drop it: signals of the runtime are never dropped. */
 export const isDroppable = (item: Item): boolean => {
-  if (item instanceof Envelope) return item.timer === undefined && item.monitor === undefined
+  if (item instanceof Envelope)
+    return item.timer === undefined && item.monitor === undefined && item.delivery === undefined
   return !isEndedChild(item) && !item.type.startsWith('actor.')
 }
+
+/** Whether a journal has it, so that it comes back from there. */
+export const isInJournal = (item: Item): boolean =>
+  item instanceof Envelope && item.delivery !== undefined && item.delivery.kind !== 'incoming'

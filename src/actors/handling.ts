@@ -10,13 +10,18 @@ import { countMessage, uncountMessage, unwatchProgress, watchProgress } from './
 const notTimed = -1
 
 /** Whether an envelope still means something when its turn comes. From here on its question is this cell's to answer. */
-export function opens(cell: Cell, { ask, timer, monitor, message }: Envelope): boolean {
+export function opens(cell: Cell, { ask, timer, monitor, message, delivery }: Envelope): boolean {
   if (ask !== undefined) {
     ask.accepted = true
     if (ask.settled) deadLetter(cell, message, 'expired', undefined)
     return !ask.settled
   }
   if (timer !== undefined) return cell.timers.taken(timer)
+  if (delivery?.kind === 'incoming' && cell.record?.ledger.seen.has(delivery.id) === true) {
+    cell.record.release(delivery)
+    return false
+  }
+  if (delivery?.kind === 'tick') return cell.record?.alarm?.taken(delivery.key, delivery.dueMs) === true
   if (monitor !== undefined) {
     cell.madeParts?.watching?.delete(monitor)
     return monitor.active

@@ -4,6 +4,9 @@ import type { Random } from '../core/random.ts'
 import type { DiscoveryKey, EscalationRequest, EscalationOutcome, Topic } from '../core/services.ts'
 import type { Cell } from './cell.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import type { RefOf } from './actor-context.ts'
+import type { AnyDefinition } from './definition.ts'
+import type { DurabilityPort } from './durable/port.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { AnyRef, Ref } from './ref.ts'
 import type { Protocol } from './protocol.ts'
@@ -25,6 +28,12 @@ export interface Kernel {
   schedule(cell: Cell): void
   /** Runs `task` in a turn of its own, never on the caller's stack. */
   defer(task: () => void): void
+  /** Runs `task` as a macrotask: when all that is under way has gone as far as it can. */
+  later(task: () => void): void
+  /** Of durable actors. Undefined when the runtime has no journal. */
+  readonly durability: DurabilityPort | undefined
+  /** The durable actor with this key. */
+  get<D extends AnyDefinition>(definition: D, key: string): RefOf<D>
   countZombieEffect(): void
   observerFailed(observer: string, error: unknown): void
 

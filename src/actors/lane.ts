@@ -132,6 +132,13 @@ export class Lane<Item> {
     return items
   }
 
+  /** Takes out everything that `matches`, waiting or set aside. */
+  takeOut(matches: (item: Item) => boolean): void {
+    this.putBack('postpone')
+    this.putBack('stash')
+    while (this.#queue.take(matches) !== undefined);
+  }
+
   /** The error for a sender that wants to know. */
   full(at: string, message: Message): MailboxFullError {
     return new MailboxFullError(at, this.#limits.capacity, message)

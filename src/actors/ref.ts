@@ -6,7 +6,7 @@ import type { ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
 import { ask, type AskOptions } from './ask.ts'
 import type { Cell } from './cell.ts'
-import { offer, tell } from './delivery.ts'
+import { offer, tell, tellDurable } from './delivery.ts'
 import { observe } from './observers.ts'
 import type { AnswerOf, MessageOf, Protocol, QuestionName, ReceivedOf, Sent } from './protocol.ts'
 import { xstateActorOf } from './hosted.ts'
@@ -17,6 +17,13 @@ export interface StopOptions {
   readonly reason?: ExitReason
   /** Milliseconds until it is killed; default: what its child spec says. */
   readonly timeoutMs?: number
+}
+
+export interface TellOptions {
+  /** Whether to wait until it is on disk. */
+  readonly durable: true
+  /** Tells repetitions by the same sender apart from new messages. Default: a fresh one. */
+  readonly id?: string
 }
 
 /** An observer some of whose parts may be missing, as XState takes them. */
@@ -42,6 +49,12 @@ export interface Ref<P extends Protocol = Protocol, S = unknown> {
   readonly snapshot: S
   /** Puts `message` into the mailbox. Never throws and never waits: what cannot be delivered becomes a dead letter. */
   tell(message: MessageOf<P>): void
+  /**
+   * Tells a durable actor, and resolves once `message` is on disk: it will be handled, whatever crashes. Of several with
+   * one `id` one is handled. Rejects with `NOT_DURABLE`, `MAILBOX_FULL`, `TARGET_DOWN`, `MESSAGE_UNKNOWN`,
+   * `MESSAGE_INVALID`, or as the journal does.
+   */
+  tell(message: MessageOf<P>, options: TellOptions): Promise<void>
   /**
    * As `tell`, and resolves once the mailbox took the message. A mailbox with the policy `park` makes it wait for room.
    * Rejects with `MAILBOX_FULL`, `TARGET_DOWN`, `MESSAGE_UNKNOWN`, `MESSAGE_INVALID`, or the signal's reason.
@@ -125,7 +138,10 @@ export class LocalRef implements Ref {
     return this.#cell.snapshot
   }
 
-  tell(message: Message): void {
+  tell(message: Message): void
+  tell(message: Message, options: TellOptions): Promise<void>
+  tell(message: Message, options?: TellOptions): Promise<void> | void {
+    if (options?.durable === true) return tellDurable(this.#cell, message, options.id)
     tell(this.#cell, message)
   }
 
@@ -260,4 +276,4 @@ export class LocalRef implements Ref {
 export const cellOf = (ref: object): Cell => LocalRef.cellOf(ref)
 
 /** What XState's tools find as the system of an actor that XState does not host. */
-const emptySystem: AnyActorRef['system'] = createEmptyActor().system
+export const emptySystem: AnyActorRef['system'] = createEmptyActor().system

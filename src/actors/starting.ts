@@ -73,7 +73,8 @@ export function start(cell: Cell, previous: Cell | undefined): void {
   if (parent !== undefined) parent.childBook.set(cell)
   // A supervisor whose children failed to start is ending by now.
   if (cell.status === 'starting') cell.status = 'running'
-  if (definition.handlesSignal('actor.started') && definition.type === 'worker') {
+  // A durable actor is told once it has been brought back.
+  if (definition.handlesSignal('actor.started') && definition.type === 'worker' && cell.record === undefined) {
     cell.lane.forceFirst({ type: 'actor.started' })
   }
   if (cell.rules.budget?.wallMs !== undefined) limitWallTime(cell, cell.rules.budget.wallMs)

@@ -1,29 +1,43 @@
-import { DefinitionInvalidError } from '../core/errors.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { Message } from '../core/message.ts'
+import type { CronOptions, MissedTicks } from './schedule.ts'
 
 /** One timer of one incarnation. A tick that is queued when its timer is cancelled or replaced is discarded. */
 export class Timer {
   readonly key: unknown
   readonly message: Message
-  /** Milliseconds from one tick being handled to the next, for a repeating timer. */
-  readonly everyMs: number | undefined
+  /** For a repeating timer: milliseconds from one tick being taken up to the next. Undefined when none is to come. */
+  readonly again: (() => number | undefined) | undefined
   handle: TimerHandle | undefined
   active = true
 
-  constructor(key: unknown, message: Message, everyMs: number | undefined) {
+  constructor(key: unknown, message: Message, again: Timer['again']) {
     this.key = key
     this.message = message
-    this.everyMs = everyMs
+    this.again = again
   }
 }
 
-/** What a handler uses: `timers.after('retry', 500, { type: 'job.retry' })`. Keys are any value; a used key is replaced. */
+/**
+ * What a handler uses: `timers.after('retry', 500, { type: 'job.retry' })`. Keys are any value; a used key is replaced.
+ * The timers of a durable actor survive a restart of the process, and their keys are data; those that it sets in a
+ * signal, such as `actor.started`, are of its incarnation only.
+ */
 export interface ActorTimers<M extends Message> {
   /** Tells `message` to this actor once, after `delayMs` milliseconds. @throws {MessageInvalidError} `MESSAGE_INVALID` */
   after(key: unknown, delayMs: number, message: M): void
-  /** Tells `message` again and again; the period counts from the moment that the last tick was taken up. */
-  every(key: unknown, periodMs: number, message: M): void
+  /** Tells `message` once, at a moment: a date or epoch milliseconds. One that has passed is now. */
+  at(key: unknown, moment: Date | number, message: M): void
+  /**
+   * Tells `message` again and again; the period counts from the moment that the last tick was taken up. `missed`: what a
+   * durable actor makes of ticks whose time passed while it was away; default `one`.
+   */
+  every(key: unknown, periodMs: number, message: M, options?: { readonly missed?: MissedTicks }): void
+  /**
+   * Tells `message` at every moment of a cron pattern: `0 9 * * mon-fri`, with an optional field of seconds before it.
+   * @throws {DefinitionInvalidError} `DEFINITION_INVALID` for a pattern or a time zone that is none.
+   */
+  cron(key: unknown, pattern: string, message: M, options?: CronOptions): void
   /** Also takes back a tick that is queued already. Answers whether there was such a timer. */
   cancel(key: unknown): boolean
   active(key: unknown): boolean
@@ -47,15 +61,9 @@ export class TimerBook {
     return this.#byKey.size
   }
 
-  start(key: unknown, delayMs: number, message: Message, everyMs?: number): void {
-    if (!(delayMs >= 0) || (everyMs !== undefined && !(everyMs > 0))) {
-      throw new DefinitionInvalidError(
-        'timers',
-        `${everyMs ?? delayMs} is no delay: give milliseconds, 0 or more (a period more than 0)`,
-      )
-    }
+  start(key: unknown, delayMs: number, message: Message, again?: Timer['again']): void {
     this.cancel(key)
-    const timer = new Timer(key, message, everyMs)
+    const timer = new Timer(key, message, again)
     this.#byKey.set(key, timer)
     this.#arm(timer, delayMs)
   }
@@ -63,11 +71,12 @@ export class TimerBook {
   /** The tick was taken from the mailbox: answers whether it counts, and arms the next. */
   taken(timer: Timer): boolean {
     if (!timer.active) return false
-    if (timer.everyMs === undefined) {
+    const delayMs = timer.again?.()
+    if (delayMs === undefined) {
       timer.active = false
       this.#byKey.delete(timer.key)
     } else {
-      this.#arm(timer, timer.everyMs)
+      this.#arm(timer, delayMs)
     }
     return true
   }

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import type { ExitReason } from './exit.ts'
 import type { ActorPath, NodeName, RuntimeId } from './ids.ts'
-import type { DecisionNeeds } from './services.ts'
+import type { DecisionNeeds, Resolution } from './services.ts'
 
 /** What every runtime event says: where it happened and when (epoch milliseconds). */
 export interface EventOrigin {
@@ -68,6 +68,26 @@ interface EventBodies {
     /** Decides; the first call wins and answers true. Failures have nothing to resolve and always answer false. */
     readonly resolve: (choice: string, note?: string) => boolean
   }
+  /** A durable actor was brought back: from its snapshot, which covers `snapshotSeq`, and so many entries after it. */
+  readonly recovered: { readonly entries: number; readonly snapshotSeq: number; readonly durationMs: number }
+  /** How far the recovery of a durable actor with many entries is. */
+  readonly recovering: { readonly entries: number }
+  /**
+   * An effect of a durable actor was begun before a crash, and nobody knows whether it ran. `settle` decides; the first
+   * call wins and answers true.
+   */
+  readonly 'in-doubt': {
+    readonly stream: string
+    readonly key: string
+    readonly idempotencyKey: string
+    /** Epoch milliseconds of the message that began it. */
+    readonly beganAtMs: number
+    readonly settle: (resolution: Resolution) => boolean
+  }
+  /** A durable actor had nothing to do and left memory. */
+  readonly passivated: { readonly idleMs: number }
+  /** The journal takes nothing more. */
+  readonly 'journal-failed': { readonly error: unknown }
   /** The incarnation is gone: nothing of it has any effect from here on. */
   readonly stopped: { readonly reason: ExitReason }
   readonly 'dead-letter': {
@@ -113,6 +133,11 @@ export const eventChannels = {
   failed: open('failed'),
   restarted: open('restarted'),
   escalated: open('escalated'),
+  recovered: open('recovered'),
+  recovering: open('recovering'),
+  'in-doubt': open('in-doubt'),
+  passivated: open('passivated'),
+  'journal-failed': open('journal-failed'),
   stopped: open('stopped'),
   'dead-letter': open('dead-letter'),
   'mailbox-pressure': open('mailbox-pressure'),

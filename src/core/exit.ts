@@ -37,6 +37,10 @@ export function describeExit(reason: ExitReason): string {
   return reason.kind
 }
 
+/** What was thrown, as an `Error`. */
+export const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(describeError(thrown), { cause: thrown })
+
 /** One line for any thrown value, also for those that are no `Error` or whose own text throws. */
 export function describeError(error: unknown): string {
   try {

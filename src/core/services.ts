@@ -61,3 +61,21 @@ export interface EscalationOutcome<Choice extends string> {
   readonly by: string
   readonly reason: string
 }
+
+/** How an effect is settled of which nobody knows whether it ran: the journal has its intent and no outcome. */
+export type Resolution =
+  /** It ran, and this is what it came to. */
+  | { readonly kind: 'value'; readonly value: unknown }
+  /** It did not run, or it failed: this is its failure. */
+  | { readonly kind: 'failed'; readonly error: Error }
+  /** It is run (again). */
+  | { readonly kind: 'retry' }
+
+/** An effect in doubt, and what was known when it began. */
+export interface InDoubt {
+  readonly stream: string
+  readonly key: string
+  readonly idempotencyKey: string
+  /** Epoch milliseconds of the message that began it. */
+  readonly beganAtMs: number
+}

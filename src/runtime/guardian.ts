@@ -8,26 +8,37 @@ import { Supervision } from '../supervisors/supervision.ts'
 import { supervisor } from '../supervisors/supervisor.ts'
 
 /** What `runtime.spawn` grants: three restarts in five seconds for each actor by itself, so that none takes others down. */
-const spawnedIntensity = { restarts: 3, withinMs: 5000 }
+export const spawnedIntensity = { restarts: 3, withinMs: 5000 }
 
-/** `/user`: the dynamic supervisor above everything that `runtime.spawn` starts. Its children have specs of their own. */
-const userGuardian = defineSupervisor({
-  name: 'user',
-  protocol: dynamicSupervisorProtocol,
-  stopsInParallel: true,
-  open: (cell: Cell) => new Supervision(cell, spawnedIntensity, new DynamicChildren(cell, 'never', Infinity)),
-  begin: nothingToStart,
-  handle: (supervision, context) => {
-    if (context.message.type === 'supervisor.whichChildren') context.reply(supervision.info())
-    else if (context.message.type === 'supervisor.countChildren') context.reply(supervision.children.counts())
-    else supervision.refuse(context, 'DYNAMIC_SUPERVISOR', 'user')
-  },
-})
+/** A dynamic supervisor of the runtime's own, whose children each have a spec of their own. */
+export const guardian = (name: string): AnyDefinition =>
+  defineSupervisor({
+    name,
+    protocol: dynamicSupervisorProtocol,
+    stopsInParallel: true,
+    open: (cell: Cell) => new Supervision(cell, spawnedIntensity, new DynamicChildren(cell, 'never', Infinity)),
+    begin: nothingToStart,
+    handle: (supervision, context) => {
+      if (context.message.type === 'supervisor.whichChildren') context.reply(supervision.info())
+      else if (context.message.type === 'supervisor.countChildren') context.reply(supervision.children.counts())
+      else supervision.refuse(context, 'DYNAMIC_SUPERVISOR', name)
+    },
+  })
 
-/** The top of a node: `/user`, and the application's own tree, which starts once: its end is the end of the runtime. */
-export const rootDefinition = (tree: AnyDefinition | undefined): AnyDefinition =>
+/** Above everything that `runtime.spawn` starts. */
+const userGuardian = guardian('user')
+
+/**
+ * The top of a node: `/user`, what the node has besides (`/durable`), and the application's own tree, which starts once:
+ * its end is the end of the runtime.
+ */
+export const rootDefinition = (tree: AnyDefinition | undefined, others: readonly AnyDefinition[]): AnyDefinition =>
   supervisor('root', {
-    children: [child(userGuardian), ...(tree === undefined ? [] : [child(tree, { restart: 'temporary' })])],
+    children: [
+      child(userGuardian),
+      ...others.map((other) => child(other)),
+      ...(tree === undefined ? [] : [child(tree, { restart: 'temporary' })]),
+    ],
   })
 
 const specs = new WeakMap<AnyDefinition, ChildSpec>()

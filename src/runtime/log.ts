@@ -42,6 +42,11 @@ const levels: { readonly [Type in RuntimeEvent['type']]: { readonly loudest: Log
   'mailbox-pressure': { loudest: 'warn', of: ({ rising }) => (rising ? 'warn' : 'info') },
   'zombie-effect': { loudest: 'warn', of: 'warn' },
   'observer-failed': { loudest: 'error', of: 'error' },
+  recovered: { loudest: 'debug', of: 'debug' },
+  recovering: { loudest: 'info', of: 'info' },
+  'in-doubt': { loudest: 'warn', of: 'warn' },
+  passivated: { loudest: 'debug', of: 'debug' },
+  'journal-failed': { loudest: 'fatal', of: 'fatal' },
 }
 
 /**
@@ -176,6 +181,16 @@ function detail(event: RuntimeEvent): Fields {
       return { effect: event.effect }
     case 'observer-failed':
       return { observer: event.observer, ...errorFields(event.error) }
+    case 'recovered':
+      return { entries: event.entries, snapshotSeq: event.snapshotSeq, durationMs: event.durationMs }
+    case 'recovering':
+      return { entries: event.entries }
+    case 'in-doubt':
+      return { stream: event.stream, key: event.key, beganAtMs: event.beganAtMs }
+    case 'passivated':
+      return { idleMs: event.idleMs }
+    case 'journal-failed':
+      return errorFields(event.error)
     default:
       return event satisfies never
   }

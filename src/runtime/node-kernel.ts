@@ -1,6 +1,9 @@
 import type { Cell } from '../actors/cell.ts'
 import { DeadLetters } from '../actors/dead-letters.ts'
 import { Deadlines } from '../actors/deadlines.ts'
+import type { RefOf } from '../actors/actor-context.ts'
+import type { AnyDefinition } from '../actors/definition.ts'
+import { JournalMissingError } from '../actors/durable/errors.ts'
 import type { Kernel } from '../actors/kernel.ts'
 import type { Protocol } from '../actors/protocol.ts'
 import type { AnyRef, Ref } from '../actors/ref.ts'
@@ -12,6 +15,8 @@ import type { Scheduler } from '../core/scheduler.ts'
 import type { DiscoveryKey, EscalationOutcome, EscalationRequest, Topic } from '../core/services.ts'
 import { Escalations } from '../supervisors/escalations.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
+import type { Activations } from './durable/activations.ts'
+import type { Durability } from './durable/durability.ts'
 import { Registry } from './registry.ts'
 import { Topics } from './topics.ts'
 
@@ -38,7 +43,11 @@ export class NodeKernel implements Kernel {
   readonly topics: Topics
   readonly escalations: Escalations
   readonly orphans = new Set<Cell>()
+  readonly #scheduler: Scheduler
   refusesAsks = false
+  durability: Durability | undefined
+  /** Set by the runtime: durable actors by key. */
+  activations: Activations | undefined
   zombieEffects = 0
 
   constructor({ id, node, clock, random, scheduler, dispatcher, deadLettersKept }: KernelOptions) {
@@ -46,6 +55,7 @@ export class NodeKernel implements Kernel {
     this.node = node
     this.clock = clock
     this.random = random
+    this.#scheduler = scheduler
     this.dispatcher = new Dispatcher(clock, scheduler, dispatcher)
     this.deadlines = new Deadlines(clock, (task) => {
       scheduler.later(task)
@@ -61,6 +71,17 @@ export class NodeKernel implements Kernel {
 
   schedule(cell: Cell): void {
     this.dispatcher.schedule(cell)
+  }
+
+  // Bound: it is handed on.
+  readonly later = (task: () => void): void => {
+    this.#scheduler.later(task)
+  }
+
+  get<D extends AnyDefinition>(definition: D, key: string): RefOf<D> {
+    if (this.activations === undefined) throw new JournalMissingError(`'${definition.name}'`)
+    // The ref of a definition's actor has that definition's protocol.
+    return this.activations.get(definition, key, undefined) as unknown as RefOf<D>
   }
 
   defer(task: () => void): void {

@@ -2,7 +2,8 @@ import { Cell } from '../actors/cell.ts'
 import { workerRules } from '../actors/child-rules.ts'
 import type { DeadLetters } from '../actors/dead-letters.ts'
 import type { RefOf } from '../actors/actor-context.ts'
-import type { AnyDefinition, SpawnOptions } from '../actors/definition.ts'
+import type { AnyDefinition, InputOf, SpawnOptions } from '../actors/definition.ts'
+import { JournalMissingError } from '../actors/durable/errors.ts'
 import { lookup } from '../actors/lookup.ts'
 import type { Protocol } from '../actors/protocol.ts'
 import type { AnyRef, Ref } from '../actors/ref.ts'
@@ -11,6 +12,7 @@ import { DefinitionInvalidError, RuntimeClosedError, StartFailedError } from '..
 import type { RuntimeEvent, RuntimeEventOf, RuntimeEventType } from '../core/events.ts'
 import { describeExit, exits, type ExitReason } from '../core/exit.ts'
 import { isSegment, nodeName, runtimeId, type NodeName } from '../core/ids.ts'
+import type { JournalSource } from '../core/journal.ts'
 import { freshSeed, seededRandom, type Random } from '../core/random.ts'
 import { systemScheduler, type Scheduler } from '../core/scheduler.ts'
 import type { DiscoveryKey, Topic } from '../core/services.ts'
@@ -20,8 +22,11 @@ import type { PendingEscalation } from '../supervisors/escalation.ts'
 import { supervisionIn } from '../supervisors/supervisor-host.ts'
 import type { Supervision } from '../supervisors/supervision.ts'
 import type { DispatcherOptions } from './dispatcher.ts'
+import { Activations, durableRoot } from './durable/activations.ts'
+import { Durability, sayJournalFailed } from './durable/durability.ts'
+import type { DoubtRule, PendingDoubt } from './durable/doubts.ts'
 import { EventStream } from './event-stream.ts'
-import { rootDefinition, spawnedSpec, usualSpec } from './guardian.ts'
+import { guardian, rootDefinition, spawnedSpec, usualSpec } from './guardian.ts'
 import { NodeKernel } from './node-kernel.ts'
 import {
   cellsFrom,
@@ -38,6 +43,15 @@ export interface RuntimeOptions {
   readonly node?: string
   /** The application's supervision tree. When it ends, the runtime closes. */
   readonly root?: AnyDefinition
+  /** Where durable actors are kept: `sqliteJournal('app.db')`. Opened with the runtime and closed with it. */
+  readonly journal?: JournalSource
+  /**
+   * Definitions of durable actors that this node knows from the start, so that what a crash interrupted goes on, and
+   * timers fire, before anybody asks for them. Others are known from their first `get` on.
+   */
+  readonly definitions?: readonly AnyDefinition[]
+  /** Settles effects of which nobody knows whether they ran; undefined leaves one to `runtime.inDoubt`. */
+  readonly onInDoubt?: DoubtRule
   readonly clock?: Clock
   readonly scheduler?: Scheduler
   /** Seed of everything random, so that a run can be repeated. Default: a fresh one, see `runtime.seed`. */
@@ -112,7 +126,8 @@ export class Runtime implements AsyncDisposable {
     this.#events = new EventStream(id, (type, error) => {
       this.#kernel.observerFailed(`listener for '${type}'`, error)
     })
-    const system = new Cell(this.#kernel, undefined, '', rootDefinition(options.root), undefined, workerRules)
+    const others = options.journal === undefined ? [] : [guardian(durableRoot)]
+    const system = new Cell(this.#kernel, undefined, '', rootDefinition(options.root, others), undefined, workerRules)
     this.#root = system
     this.#shutdown = new Shutdown(
       this.#kernel,
@@ -126,7 +141,8 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Starts the tree. Called by `createRuntime`. Rejects with `START_FAILED`. */
-  async start({ root, signals = false }: RuntimeOptions): Promise<void> {
+  async start({ root, signals = false, ...options }: RuntimeOptions): Promise<void> {
+    if (options.journal !== undefined) await this.#openJournal(options.journal, options)
     this.#root.startRoot()
     if (this.#root.status !== 'running') {
       // A child failed to start while another takes its time to stop.
@@ -139,6 +155,7 @@ export class Runtime implements AsyncDisposable {
     const closeWith = (reason: ExitReason): void => {
       void this.#shutdown.run({ reason })
     }
+    this.#kernel.durability?.start()
     void this.#root.ended.then(closeWith)
     void (root && this.#root.children?.get(root.name)?.ended.then(closeWith))
     if (signals !== false) this.#releaseSignals = stopOnSignals(this, signals === true ? systemProcess : signals)
@@ -163,6 +180,47 @@ export class Runtime implements AsyncDisposable {
     }
     // The ref of a definition's cell has that definition's protocol.
     return cell.ref as unknown as RefOf<D>
+  }
+
+  /**
+   * The durable actor of `definition` with this key, whether it is in memory or not: it is started when there is
+   * something for it. `input` is what it begins with when it has never been there.
+   * @throws {JournalMissingError} `JOURNAL_MISSING`, {NotDurableError} `NOT_DURABLE`, {DefinitionInvalidError} `DEFINITION_INVALID`.
+   */
+  get<D extends AnyDefinition>(definition: D, key: string, options: { readonly input?: InputOf<D> } = {}): RefOf<D> {
+    const { activations } = this.#kernel
+    if (activations === undefined) throw new JournalMissingError(`'${definition.name}'`)
+    // The ref of a definition's actor has that definition's protocol.
+    return activations.get(definition, key, options.input) as unknown as RefOf<D>
+  }
+
+  /** Effects that wait for a person to say whether they ran. At most 1,000. */
+  get inDoubt(): readonly PendingDoubt[] {
+    return this.#kernel.durability?.doubts.pending ?? []
+  }
+
+  async #openJournal(source: JournalSource, { definitions = [], onInDoubt }: RuntimeOptions): Promise<void> {
+    const kernel = this.#kernel
+    const journal = await source.open({
+      node: this.node,
+      clock: kernel.clock,
+      onFailed: (error) => {
+        sayJournalFailed(kernel, error)
+      },
+    })
+    const activations = new Activations(
+      kernel,
+      () => this.#root.children?.get(durableRoot),
+      () => this.#shutdown.isClosing,
+    )
+    const activate = (stream: string): Promise<void> | undefined => activations.activate(stream)
+    kernel.durability = new Durability(kernel, { journal, rule: onInDoubt, activate })
+    kernel.activations = activations
+    this.#shutdown.on('drain', 'effects in doubt', () => {
+      kernel.durability?.stop()
+    })
+    this.#shutdown.on('close', 'journal', () => journal.close())
+    for (const definition of definitions) activations.register(definition)
   }
 
   /** What supervises `/user` now: looked up again only when it was restarted. */

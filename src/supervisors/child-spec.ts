@@ -115,6 +115,7 @@ export function child<D extends AnyDefinition>(definition: D, options: ChildOpti
     stateOnRestart,
     progressWithinMs: progress?.withinMs,
     budget,
+    isPassive: false,
     inspect,
   }
   checkSpec(spec)

@@ -66,6 +66,7 @@ export function defineSupervisor<P extends Protocol>(
     inputSchema: undefined,
     table: protocolTable(kind.protocol),
     host: supervisorHost(kind, logic),
+    durable: undefined,
   }
 }
 

@@ -1,0 +1,87 @@
+import type { Message } from '../core/message.ts'
+import type { Cell } from './cell.ts'
+import { parse } from './delivery.ts'
+import type { Turn } from './durable/turn.ts'
+import { encode } from './durable/values.ts'
+import { checkDelay, cronRecurrence, delayUntil, everyRecurrence, nextCron } from './schedule.ts'
+import type { ActorTimers } from './timers.ts'
+
+// The two kinds of timers that a context offers. `guarded` runs what it is given unless the incarnation is fenced.
+
+type Guarded = (run: () => void) => void
+
+/** Timers of one incarnation. */
+export const volatileTimers = (cell: Cell, guarded: Guarded): ActorTimers<Message> => {
+  const { clock } = cell.kernel
+  const start = (key: unknown, delayMs: number, message: Message, again?: () => number | undefined): void => {
+    guarded(() => {
+      cell.timers.start(key, delayMs, parse(cell, message), again)
+    })
+  }
+  return {
+    after: (key, delayMs, message) => {
+      start(key, checkDelay(delayMs), message)
+    },
+    at: (key, moment, message) => {
+      start(key, delayUntil(moment, clock.wallNow()), message)
+    },
+    every: (key, periodMs, message, { missed } = {}) => {
+      everyRecurrence(periodMs, missed)
+      start(key, periodMs, message, () => periodMs)
+    },
+    cron: (key, pattern, message, options = {}) => {
+      const recurrence = cronRecurrence(pattern, options, clock.wallNow())
+      const next = (): number | undefined => {
+        const nowMs = clock.wallNow()
+        const nextMs = nextCron(recurrence, nowMs)
+        return nextMs === undefined ? undefined : nextMs - nowMs
+      }
+      start(key, next() ?? 0, message, next)
+    },
+    cancel: (key) => cell.timers.cancel(key),
+    active: (key) => cell.timers.has(key),
+  }
+}
+
+/** Timers of a durable actor: they change when the message at hand is handled, and are in its journal from then on. */
+export const durableTimers = (cell: Cell, turn: Turn, guarded: Guarded): ActorTimers<Message> => {
+  const keyOf = (key: unknown): string => (typeof key === 'string' ? key : encode(key, 'the key of a timer'))
+  const { atMs } = turn
+  const set = (
+    key: unknown,
+    dueMs: number,
+    message: Message,
+    recurrence?: ReturnType<typeof everyRecurrence> | ReturnType<typeof cronRecurrence>,
+  ): void => {
+    guarded(() => {
+      turn.setTimer(keyOf(key), { dueMs, message: parse(cell, message), recurrence })
+    })
+  }
+  const active = (key: unknown): boolean => {
+    const text = keyOf(key)
+    if (turn.timers?.has(text) === true) return turn.timers.get(text) !== undefined
+    return cell.record?.ledger.timers.has(text) === true
+  }
+  return {
+    after: (key, delayMs, message) => {
+      set(key, atMs + checkDelay(delayMs), message)
+    },
+    at: (key, moment, message) => {
+      set(key, atMs + delayUntil(moment, atMs), message)
+    },
+    every: (key, periodMs, message, { missed } = {}) => {
+      const recurrence = everyRecurrence(periodMs, missed)
+      set(key, atMs + periodMs, message, recurrence)
+    },
+    cron: (key, pattern, message, options = {}) => {
+      const recurrence = cronRecurrence(pattern, options, atMs)
+      set(key, nextCron(recurrence, atMs) ?? atMs, message, recurrence)
+    },
+    cancel: (key) => {
+      const was = active(key)
+      if (was) turn.setTimer(keyOf(key), undefined)
+      return was
+    },
+    active,
+  }
+}

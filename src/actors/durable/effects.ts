@@ -1,0 +1,294 @@
+import { DefinitionInvalidError, FencedError } from '../../core/errors.ts'
+import type { Blob } from '../../core/journal.ts'
+import { hashOf } from '../../core/hash.ts'
+import type { Resolution } from '../../core/services.ts'
+import type { Cell } from '../cell.ts'
+import { zombie } from '../cell-events.ts'
+import type { Outcome } from './bodies.ts'
+import { DoubtLimitError, EffectFailedError, EffectResultTooLargeError, EffectTimeoutError } from './errors.ts'
+import { failureOf, type Record } from './record.ts'
+import type { Turn } from './turn.ts'
+import { decode, encode } from './values.ts'
+
+/** What a running effect is given. */
+export interface EffectRun {
+  /** The same for every attempt of this effect, also after a crash: hand it to whoever can tell a repetition by it. */
+  readonly idempotencyKey: string
+  /** Aborted when the attempt takes too long, or when the actor is to stop. */
+  readonly signal: AbortSignal
+  /** From 1. */
+  readonly attempt: number
+}
+
+export interface RetryOptions {
+  /** Attempts altogether. */
+  readonly attempts: number
+  /** Milliseconds before the second attempt; each further wait is twice as long. Default 100. */
+  readonly minMs?: number
+  /** Milliseconds between two attempts at most. Default 30,000. */
+  readonly maxMs?: number
+}
+
+export interface EffectOptions {
+  /** Whether it may run again when nobody knows whether it ran. Default false: then that is asked about. */
+  readonly idempotent?: boolean
+  /** Milliseconds for one attempt. Default: no bound. */
+  readonly timeoutMs?: number
+  /** Default: one attempt. */
+  readonly retry?: RetryOptions
+}
+
+/** The function of an effect: what it gives has to be data. */
+export type EffectFunction<Value> = (run: EffectRun) => Value | Promise<Value>
+
+/** The same key for every attempt of an effect: of its actor and its key only. */
+export const idempotencyKeyOf = (stream: string, key: string): string =>
+  hashOf(`${stream}\n${key}`)
+
+/** Runs code of an effect as nobody's handler: what it asks and tells is its own, and no replay goes through it. */
+export type Detached = <T>(run: () => T) => T
+
+/**
+ * Runs `fn` once for its key, in the life of the actor: its intent is on disk before, its outcome after. A key that
+ * succeeded gives the same value again, without running. Rejects with `EFFECT_FAILED`, whose parts are the same in a
+ * replay. In an actor that is not durable it runs `fn` with the timeout and the retries, and remembers nothing.
+ */
+export function runEffect(
+  cell: Cell,
+  turn: Turn | undefined,
+  key: string,
+  fn: EffectFunction<unknown>,
+  options: EffectOptions,
+  detached: Detached,
+  interrupted: () => void,
+): Promise<unknown> {
+  if (typeof key !== 'string' || key === '' || key.length > 1000)
+    return Promise.reject(
+      new DefinitionInvalidError(`effect of ${cell.path}`, 'its key is a text of 1 to 1,000 characters'),
+    )
+  const { record } = cell
+  const call: EffectFunction<unknown> = (run) => detached(() => fn(run))
+  if (record === undefined) return attempts(cell, key, call, options)
+  const twin = record.running.get(key)
+  if (twin !== undefined) return twin
+  const running = new Effect(cell, record, turn, key, call, options, interrupted).run()
+  record.running.set(key, running)
+  const over = (): void => {
+    record.running.delete(key)
+  }
+  running.then(over, over)
+  return running
+}
+
+/** One effect of a durable actor, on its way from intent to outcome. */
+class Effect {
+  readonly #cell: Cell
+  readonly #record: Record
+  readonly #turn: Turn | undefined
+  readonly #key: string
+  readonly #fn: EffectFunction<unknown>
+  readonly #options: EffectOptions
+  readonly #interrupted: () => void
+
+  constructor(
+    cell: Cell,
+    record: Record,
+    turn: Turn | undefined,
+    key: string,
+    fn: EffectFunction<unknown>,
+    options: EffectOptions,
+    interrupted: () => void,
+  ) {
+    this.#interrupted = interrupted
+    this.#cell = cell
+    this.#record = record
+    this.#turn = turn
+    this.#key = key
+    this.#fn = fn
+    this.#options = options
+  }
+
+  async run(): Promise<unknown> {
+    const { ledger } = this.#record
+    const script = this.#turn?.script
+    const known = script?.hasBegun(this.#key) === true ? undefined : ledger.outcomes.get(this.#key)
+    if (known !== undefined) return this.#valueOf(known)
+    if (this.#turn !== undefined) this.#turn.ranEffects = true
+    const scripted = script?.take(this.#key)
+    if (scripted !== undefined) {
+      const outcome = await scripted
+      ledger.outcome(outcome)
+      return this.#valueOf(outcome)
+    }
+    const settled = await this.#begin()
+    if (settled !== undefined) return this.#valueOf(settled)
+    return this.#valueOf(await this.#runNow())
+  }
+
+  /** Writes the intent, or settles what became of the one that is there. Gives the outcome when there is nothing to run. */
+  async #begin(): Promise<Outcome | undefined> {
+    const record = this.#record
+    const before = record.ledger.intents.get(this.#key)
+    if (before === undefined) {
+      this.#noteIntent()
+      await record.onDisk()
+      return undefined
+    }
+    if (before.idempotent === true || this.#options.idempotent === true) return undefined
+    const doubt = {
+      stream: record.stream,
+      key: this.#key,
+      idempotencyKey: idempotencyKeyOf(record.stream, this.#key),
+      beganAtMs: before.atMs,
+    }
+    const resolution = await this.#settled(record.port.settle(doubt, this.#cell.signal))
+    if (resolution.kind === 'retry') return undefined
+    return resolution.kind === 'value' ? this.#noteValue(resolution.value) : this.#noteFailure(resolution.error)
+  }
+
+  #noteIntent(): void {
+    const turn = this.#turn
+    if (turn !== undefined) turn.of ??= this.#record.received(turn.received)
+    this.#record.intent({
+      key: this.#key,
+      atMs: turn?.atMs ?? this.#cell.kernel.clock.wallNow(),
+      ...(turn?.of === undefined ? {} : { of: turn.of }),
+      ...(this.#options.idempotent === true ? { idempotent: true } : {}),
+    })
+  }
+
+  /** Waits for a decision. One that does not come because everything stops leaves the effect as it is. */
+  async #settled(decision: Promise<Resolution>): Promise<Resolution> {
+    try {
+      return await decision
+    } catch (error) {
+      if (error instanceof DoubtLimitError) throw error
+      return this.#interrupt()
+    }
+  }
+
+  async #runNow(): Promise<Outcome> {
+    let value: unknown
+    try {
+      value = await attempts(this.#cell, this.#key, this.#fn, this.#options)
+    } catch (error) {
+      // Whether it failed or was cut off by the stop, nobody can tell.
+      return this.#cell.aborted ? this.#interrupt() : this.#noteFailure(error)
+    }
+    this.#checkFence()
+    return this.#noteValue(value)
+  }
+
+  /** The actor is to stop: its handler is not waited for, and goes on in the next life, after this effect. */
+  #interrupt(): Promise<never> {
+    this.#interrupted()
+    return new Promise(() => undefined)
+  }
+
+  #noteValue(value: unknown): Outcome {
+    const { inlineResultBytes, maxResultBytes } = this.#record.options
+    let text: string
+    try {
+      text = encode(value, `the result of effect '${this.#key}'`)
+    } catch (error) {
+      return this.#noteFailure(error)
+    }
+    if (text.length > maxResultBytes)
+      return this.#noteFailure(new EffectResultTooLargeError(this.#key, text.length, maxResultBytes))
+    if (text.length <= inlineResultBytes)
+      return this.#note({ ...this.#of, key: this.#key, value: decode(text) }, undefined)
+    const id = `${idempotencyKeyOf(this.#record.stream, this.#key)}-${this.#record.ledger.turns}`
+    return this.#note({ ...this.#of, key: this.#key, blob: id }, { id, text })
+  }
+
+  #noteFailure(error: unknown): Outcome {
+    this.#checkFence()
+    return this.#note({ ...this.#of, key: this.#key, error: failureOf(error) }, undefined)
+  }
+
+  #note(outcome: Outcome, blob: Blob | undefined): Outcome {
+    this.#record.outcome(outcome, blob)
+    if (blob !== undefined) this.#fresh = blob.text
+    return outcome
+  }
+
+  /** Text of a blob that was made just now and may not be on disk yet. */
+  #fresh: string | undefined
+
+  get #of(): { readonly of?: number } {
+    const of = this.#turn?.of
+    return of === undefined ? {} : { of }
+  }
+
+  /** What came of it. A new copy each time, so that nobody changes what is remembered. */
+  async #valueOf({ value, blob, error }: Outcome): Promise<unknown> {
+    if (error !== undefined) {
+      const { name, message, code } = error
+      throw new EffectFailedError(this.#record.stream, this.#key, { name, message, code })
+    }
+    if (blob === undefined) return typeof value === 'object' ? structuredClone(value) : value
+    return decode(this.#fresh ?? (await this.#record.port.journal.blob(this.#record.stream, blob)))
+  }
+
+  #checkFence(): void {
+    if (this.#cell.status !== 'stopped') return
+    zombie(this.#cell, 'effect outcome')
+    throw new FencedError(this.#cell.path, `effect '${this.#key}'`)
+  }
+}
+
+/** Runs `fn`, and again when it fails, as its options say. Throws what the last attempt threw. */
+async function attempts(
+  cell: Cell,
+  key: string,
+  fn: EffectFunction<unknown>,
+  { timeoutMs, retry = { attempts: 1 } }: EffectOptions,
+): Promise<unknown> {
+  const { minMs = 100, maxMs = 30_000 } = retry
+  const idempotencyKey = idempotencyKeyOf(cell.path, key)
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await attemptOnce(cell, key, fn, { idempotencyKey, attempt }, timeoutMs)
+    } catch (error) {
+      if (attempt >= retry.attempts || cell.signal.aborted) throw error
+    }
+    await sleep(cell, Math.min(maxMs, minMs * 2 ** (attempt - 1)))
+  }
+}
+
+async function attemptOnce(
+  cell: Cell,
+  key: string,
+  fn: EffectFunction<unknown>,
+  run: Omit<EffectRun, 'signal'>,
+  timeoutMs: number | undefined,
+): Promise<unknown> {
+  if (timeoutMs === undefined) return fn({ ...run, signal: cell.signal })
+  const late = new AbortController()
+  const { clock } = cell.kernel
+  const { promise: timedOut, reject } = Promise.withResolvers<never>()
+  const timer = clock.setTimeout(() => {
+    const error = new EffectTimeoutError(key, timeoutMs)
+    late.abort(error)
+    reject(error)
+  }, timeoutMs)
+  try {
+    return await Promise.race([fn({ ...run, signal: AbortSignal.any([cell.signal, late.signal]) }), timedOut])
+  } finally {
+    clock.clearTimeout(timer)
+  }
+}
+
+const sleep = (cell: Cell, ms: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const { signal, kernel } = cell
+    const stop = (): void => {
+      kernel.clock.clearTimeout(timer)
+      reject(new FencedError(cell.path, 'retry of an effect'))
+    }
+    const timer = kernel.clock.setTimeout(() => {
+      signal.removeEventListener('abort', stop)
+      resolve()
+    }, ms)
+    signal.addEventListener('abort', stop, { once: true })
+  })

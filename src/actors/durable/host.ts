@@ -1,0 +1,175 @@
+import { ambient } from '../ambient.ts'
+import { asError } from '../../core/exit.ts'
+import type { Cell } from '../cell.ts'
+import { zombie } from '../cell-events.ts'
+import { MessageContext } from '../context.ts'
+import type { HandlerLogic } from '../handler-logic.ts'
+import { isPromise } from '../handler-logic.ts'
+import type { Host } from '../host.ts'
+import { leanHost } from '../lean-host.ts'
+import { JournalMissingError, NotReplayableError } from './errors.ts'
+import { Record } from './record.ts'
+import { Recovery, type Rebuild } from './recovery.ts'
+import type { Turn } from './turn.ts'
+
+/**
+ * Runs handler logic whose messages, effects and timers are in a journal. It is brought back before it takes its first
+ * message; each message is a turn, of which the journal learns when it is over.
+ */
+export function durableHost(logic: HandlerLogic): Host {
+  return {
+    ...leanHost(logic),
+    start(cell) {
+      const record = openRecord(cell, true)
+      void bringBack(cell, record, rebuildOf(cell, logic))
+    },
+    react(context) {
+      const { cell, message, envelope } = context
+      const { record } = cell
+      if (record === undefined) return undefined
+      if (message.type.startsWith('actor.')) return reactToSignal(logic, context)
+      const turn = record.open(message, envelope?.delivery)
+      context.turn = turn
+      return takeTurn(logic, context, record, turn)
+    },
+    end(cell, reason) {
+      closeRecord(cell, reason.kind === 'normal' || reason.kind === 'shutdown', () => cell.hosted)
+    },
+  }
+}
+
+/** Gives a cell its record, and holds its messages back until it is ready. @throws {JournalMissingError} `JOURNAL_MISSING` */
+export function openRecord(cell: Cell, hasAlarm: boolean): Record {
+  const { durability } = cell.kernel
+  const { durable } = cell.definition
+  if (durability === undefined || durable === undefined) throw new JournalMissingError(cell.path)
+  const record = new Record(cell, durable, durability, hasAlarm)
+  cell.parts.record = record
+  cell.block()
+  return record
+}
+
+/** Recovers, then lets the messages in. A recovery that fails is the failure of the actor. */
+export async function bringBack(cell: Cell, record: Record, rebuild: Rebuild): Promise<void> {
+  try {
+    await record.port.recover(() => new Recovery(cell, record, rebuild).run())
+  } catch (error) {
+    record.fail(asError(error))
+    if (cell.status === 'stopped') return
+    cell.busy = undefined
+    cell.fail(error)
+    cell.goOn()
+    return
+  }
+  if (cell.status === 'stopped' || !record.isReady) return
+  if (cell.definition.handlesSignal('actor.started')) cell.lane.forceFirst({ type: 'actor.started' })
+  record.alarm?.resume()
+  record.port.activated(record)
+  cell.unblock()
+}
+
+/** The end of an incarnation: a clean one leaves a snapshot. */
+export function closeRecord(cell: Cell, isClean: boolean, state: () => unknown): void {
+  const { record } = cell
+  if (record === undefined) return
+  record.alarm?.stop()
+  if (isClean) record.close(state)
+  record.port.ended(record)
+}
+
+function rebuildOf(cell: Cell, logic: HandlerLogic): Rebuild {
+  return {
+    begin: () => {
+      cell.hosted = logic.firstState(cell.record?.ledger.input)
+    },
+    restore: (state) => {
+      cell.hosted = state
+    },
+    replay: (turn, message) => {
+      const context = new MessageContext(cell, message, undefined)
+      context.turn = turn
+      const next = inContext(context, () => logic.react(context, cell.hosted))
+      const apply = (settled: unknown): void => {
+        cell.hosted = logic.nextState(cell.hosted, settled)
+      }
+      if (isPromise(next)) return next.then(apply)
+      apply(next)
+      return undefined
+    },
+    state: () => cell.hosted,
+  }
+}
+
+/** Runs the first part of a handler so that what it tells and asks is known as its own. */
+function inContext<T>(context: MessageContext, run: () => T): T {
+  ambient.context = context
+  try {
+    return run()
+  } finally {
+    ambient.context = undefined
+  }
+}
+
+function takeTurn(logic: HandlerLogic, context: MessageContext, record: Record, turn: Turn): Promise<void> | undefined {
+  const { cell } = context
+  const finish = (next: unknown): void => {
+    const before = cell.hosted
+    const state = logic.nextState(before, next)
+    const changed = state !== before
+    if (context.deferred) {
+      if (changed || turn.leavesTrace) throw cannotDefer(context)
+      return
+    }
+    turn.script?.checkEnd()
+    record.handled(turn, () => state, changed)
+    if (changed) cell.publish(state)
+  }
+  try {
+    const next = logic.react(context, cell.hosted)
+    if (isPromise(next)) return settle(context, record, turn, next, finish)
+    finish(next)
+  } catch (error) {
+    record.failed(turn, error)
+    throw error
+  }
+  return undefined
+}
+
+async function settle(
+  context: MessageContext,
+  record: Record,
+  turn: Turn,
+  pending: Promise<unknown>,
+  finish: (next: unknown) => void,
+): Promise<void> {
+  try {
+    const next = await pending
+    if (!context.fenced) finish(next)
+    else if (next !== undefined) zombie(context.cell, 'state')
+  } catch (error) {
+    if (!context.fenced) record.failed(turn, error)
+    throw error
+  }
+}
+
+const cannotDefer = ({ path, message }: MessageContext): Error =>
+  new NotReplayableError(
+    path,
+    message.type,
+    'a message that is set aside',
+    'change nothing and run no effect before stash() or postpone()',
+  )
+
+/** Signals are of an incarnation and in no journal: they may start what it needs, and change no state. */
+function reactToSignal(logic: HandlerLogic, context: MessageContext): Promise<void> | undefined {
+  const refuse = (next: unknown): void => {
+    if (next === undefined) return
+    throw new NotReplayableError(context.path, context.message.type, 'a new state', 'tell this actor a message instead')
+  }
+  const next = logic.react(context, context.cell.hosted)
+  if (!isPromise(next)) {
+    refuse(next)
+    return undefined
+  }
+  return next.then(refuse)
+}

@@ -1,0 +1,16 @@
+import type { Journal } from '../../core/journal.ts'
+import type { InDoubt, Resolution } from '../../core/services.ts'
+import type { Record as DurableRecord } from './record.ts'
+
+/** What durable actors need from their runtime. */
+export interface DurabilityPort {
+  readonly journal: Journal
+  /** Runs a recovery when fewer than the bound are going on. */
+  recover<T>(run: () => Promise<T>): Promise<T>
+  /** Gives a doubt to a rule or a person; resolves once it is settled, rejects when `signal` aborts. */
+  settle(doubt: InDoubt, signal: AbortSignal): Promise<Resolution>
+  /** An actor is back in memory. */
+  activated(record: DurableRecord): void
+  /** It has ended. */
+  ended(record: DurableRecord): void
+}

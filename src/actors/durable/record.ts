@@ -1,0 +1,344 @@
+import { TargetDownError } from '../../core/errors.ts'
+import { asError, exits } from '../../core/exit.ts'
+import type { Blob, EntryKind, NewEntry, Snapshot } from '../../core/journal.ts'
+import { outside } from '../ambient.ts'
+import type { Message } from '../../core/message.ts'
+import type { Cell } from '../cell.ts'
+import type { Failed, Handled, Intent, Outcome, Received, Taken } from './bodies.ts'
+import { NotSerializableError } from './errors.ts'
+import { digestOf, Ledger } from './ledger.ts'
+import type { Durability } from './options.ts'
+import type { DurabilityPort } from './port.ts'
+import { TimerAlarm, type Delivery } from './timer-alarm.ts'
+import type { Script } from './script.ts'
+import { Turn, type Output } from './turn.ts'
+import { encode } from './values.ts'
+
+/** Entries of one actor that may be on their way to the disk; with more it takes no message until they have arrived. */
+const mostUnderway = 1024
+/** Bytes of state that are checked per message on average: a large state is checked more rarely. */
+const checkedBytes = 4096
+
+/** What goes to the disk next. */
+interface Draft {
+  readonly expectedSeq: number
+  readonly entries: NewEntry[]
+  readonly blobs: Blob[]
+  readonly outputs: Output[]
+  snapshot: Snapshot | undefined
+}
+
+export const failureOf = (error: unknown): Failed['error'] => {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return { name: error.name, message: error.message, ...(code === undefined ? {} : { code }) }
+}
+
+/**
+ * The journal of one incarnation of a durable actor. The actor works ahead of the disk, and nothing that follows from
+ * what is not on disk yet leaves it: answers, messages and effects wait.
+ *
+ * 1. Entries are appended in the order in which things happened, each once.
+ * 2. An output is released after everything before it is on disk, or refused when that failed; never both.
+ * 3. After a failed append nothing more is written: the actor ends, and the next incarnation knows what the disk knows.
+ */
+export class Record {
+  readonly cell: Cell
+  readonly stream: string
+  readonly options: Durability
+  readonly port: DurabilityPort
+  /** Undefined for a chart, whose timers XState keeps. */
+  readonly alarm: TimerAlarm | undefined
+  /** Grows while it is brought back: see `recovery.ts`. */
+  ledger: Ledger
+  /** What the journal says about messages that were begun before a crash, by their entry. */
+  readonly begun = new Map<number, { readonly script: Script; readonly atMs: number }>()
+  /** Effects that run now. */
+  readonly running = new Map<string, Promise<unknown>>()
+  /** Whether something else of its logic is going on: what a chart invoked, or waits for. */
+  hasOwnWork: () => boolean = () => false
+  /** Monotonic milliseconds when it last had something to do. */
+  lastBusyMs: number
+  #ready = Promise.withResolvers<void>()
+  #isReady = false
+  #seq = 0
+  #draft: Draft | undefined
+  /** Appends that are not acknowledged yet, and the entries in them. */
+  #underway = 0
+  #entriesUnderway = 0
+  #last: Promise<void> = Promise.resolve()
+  #failure: Error | undefined
+  #isBlocking = false
+  #entriesSinceSnapshot = 0
+  #bytesSinceSnapshot = 0
+  #snapshotBytes = 0
+  #stateBytes = 0
+  #checkCredit = 0
+
+  constructor(cell: Cell, options: Durability, port: DurabilityPort, hasAlarm: boolean) {
+    this.cell = cell
+    this.stream = cell.path
+    this.options = options
+    this.port = port
+    this.ledger = new Ledger(cell.definition.name, cell.input, options.window)
+    this.alarm = hasAlarm ? new TimerAlarm(this) : undefined
+    this.lastBusyMs = cell.kernel.clock.now()
+    // Whoever waits learns of a failure; nobody may be waiting.
+    this.#ready.promise.catch(() => undefined)
+  }
+
+  // ---- being brought back -------------------------------------------------------------------------------------------
+
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  /** Resolves when it has been brought back. Rejects with the reason when it cannot be, or ended before. */
+  get ready(): Promise<void> {
+    return this.#ready.promise
+  }
+
+  /** `seq`: the last entry on disk; the counts are of what came after the snapshot. */
+  becomeReady(seq: number, entries: number, bytes: number): void {
+    this.#seq = seq
+    this.#entriesSinceSnapshot = entries
+    this.#bytesSinceSnapshot = bytes
+    this.#isReady = true
+    this.#ready.resolve()
+  }
+
+  fail(error: Error): void {
+    this.#failure ??= error
+    this.#ready.reject(error)
+  }
+
+  /** Nothing is on its way, nothing waits. */
+  get isQuiet(): boolean {
+    return this.#isReady && this.#underway === 0 && this.#draft === undefined && this.running.size === 0
+  }
+
+  // ---- entries ------------------------------------------------------------------------------------------------------
+
+  /** A turn for a message that was taken from the mailbox. */
+  open(message: Message, delivery: Delivery | undefined): Turn {
+    const { stream, ledger } = this
+    const nowMs = this.#nowMs
+    this.lastBusyMs = this.cell.kernel.clock.now()
+    if (delivery === undefined) return new Turn(stream, ledger.turns, nowMs, undefined, { message }, undefined)
+    if (delivery.kind === 'incoming') {
+      const turn = new Turn(stream, ledger.turns, nowMs, undefined, { id: delivery.id, message }, undefined)
+      turn.hold(delivery)
+      return turn
+    }
+    if (delivery.kind === 'tick')
+      return new Turn(stream, ledger.turns, nowMs, undefined, { timer: delivery.key, message }, undefined)
+    const { seq } = delivery
+    const begun = this.begun.get(seq)
+    this.begun.delete(seq)
+    const received = ledger.pending.get(seq) ?? { message }
+    return new Turn(stream, ledger.turns, begun?.atMs ?? nowMs, seq, received, begun?.script)
+  }
+
+  /** The first entry of a stream. */
+  created(): void {
+    if (this.#seq > 0) return
+    const { definition, input } = this.ledger
+    this.#push('created', this.#nowMs, { definition, input })
+  }
+
+  /** A message that has to be on disk before it is handled. Gives its entry. */
+  received(body: Received): number {
+    const seq = this.#push('received', this.#nowMs, body)
+    this.ledger.received(seq, body)
+    return seq
+  }
+
+  intent(body: Intent): void {
+    this.#push('intent', this.#nowMs, body)
+    this.ledger.intent(body)
+  }
+
+  outcome(body: Outcome, blob: Blob | undefined): void {
+    this.#push('outcome', this.#nowMs, body)
+    if (blob !== undefined) this.#draft?.blobs.push(blob)
+    this.ledger.outcome(body)
+  }
+
+  /** A turn ended well; `state` is the one after it. @throws {NotSerializableError} `NOT_SERIALIZABLE` for a state that is no data. */
+  handled(turn: Turn, state: () => unknown, changed: boolean): void {
+    if (turn.isReplay) return
+    if (changed || turn.leavesTrace) {
+      const digest = this.#check(state)
+      const body: Handled = { ...takenBy(turn), ...(digest === undefined ? {} : { digest }) }
+      this.#push('handled', turn.atMs, body)
+      this.ledger.handled(body, turn.atMs, turn.timers)
+      if (turn.timers !== undefined || turn.received.timer !== undefined) this.alarm?.rearm()
+      this.#considerSnapshot(state)
+    }
+    for (const output of turn.outputs ?? []) this.release(output)
+  }
+
+  /** A turn ended in failure: its outputs are dropped, and its message is given up. */
+  failed(turn: Turn, error: unknown): void {
+    if (turn.isReplay || this.#failure !== undefined) return
+    const down = new TargetDownError(this.stream, turn.received.message.type, exits.crash(error))
+    for (const output of turn.outputs ?? []) output.refuse(down)
+    // It was cut off by a stop: what is on disk of it goes on in the next life.
+    if (this.cell.aborted) return
+    const body: Failed = { ...takenBy(turn), error: failureOf(error) }
+    // What cannot be written down is named at least.
+    if (error instanceof NotSerializableError && body.message !== undefined) {
+      body.message = { type: body.message.type }
+    }
+    this.#push('failed', turn.atMs, body)
+    this.ledger.failed(body, turn.atMs)
+  }
+
+  /** Lets out what follows from everything up to here, once that is on disk. */
+  release(output: Output): void {
+    if (this.#failure !== undefined) output.refuse(this.#failure)
+    else if (this.#draft !== undefined) this.#draft.outputs.push(output)
+    else if (this.#underway === 0) output.release()
+    else {
+      this.#last.then(
+        () => {
+          output.release()
+        },
+        (error: unknown) => {
+          output.refuse(asError(error))
+        },
+      )
+    }
+  }
+
+  /** Resolves when everything up to here is on disk. */
+  onDisk(): Promise<void> {
+    return new Promise((release, refuse) => {
+      this.release({ release, refuse })
+    })
+  }
+
+  /** A clean end: the next incarnation begins with what this one knows, without going through its messages again. */
+  close(state: () => unknown): void {
+    if (this.#isReady && this.#failure === undefined && this.#entriesSinceSnapshot > 0) {
+      this.#takeSnapshot(state)
+      this.#flush()
+    }
+    this.#isReady = false
+  }
+
+  get #nowMs(): number {
+    return this.cell.kernel.clock.wallNow()
+  }
+
+  #push(kind: EntryKind, atMs: number, body: unknown): number {
+    const entry: NewEntry = { kind, version: this.options.version, atMs, body: encode(body, kind) }
+    this.#seq += 1
+    this.#entriesSinceSnapshot += 1
+    this.#bytesSinceSnapshot += entry.body.length
+    this.#drafted.entries.push(entry)
+    return this.#seq
+  }
+
+  get #drafted(): Draft {
+    if (this.#draft === undefined) {
+      this.#draft = { expectedSeq: this.#seq - 1, entries: [], blobs: [], outputs: [], snapshot: undefined }
+      // What else this actor does in its turn goes with it.
+      this.cell.kernel.defer(() => {
+        this.#flush()
+      })
+    }
+    return this.#draft
+  }
+
+  #flush(): void {
+    const draft = this.#draft
+    if (draft === undefined) return
+    this.#draft = undefined
+    const { expectedSeq, entries, blobs, snapshot, outputs } = draft
+    if (this.#failure !== undefined) {
+      for (const output of outputs) output.refuse(this.#failure)
+      return
+    }
+    this.#underway += 1
+    this.#entriesUnderway += entries.length
+    this.#holdBack()
+    const wakeAtMs = this.ledger.wakeAtMs(this.#nowMs)
+    const { stream } = this
+    const written = this.port.journal.append([{ stream, expectedSeq, entries, snapshot, blobs, wakeAtMs }])
+    this.#last = written.then(
+      () => {
+        this.#arrived(entries.length)
+        for (const output of outputs) output.release()
+      },
+      (error: unknown) => {
+        this.#arrived(entries.length)
+        this.#lost(asError(error), outputs)
+        throw error
+      },
+    )
+    this.#last.catch(() => undefined)
+  }
+
+  #arrived(entries: number): void {
+    this.#underway -= 1
+    this.#entriesUnderway -= entries
+    this.lastBusyMs = this.cell.kernel.clock.now()
+    if (this.#isBlocking && this.#entriesUnderway <= mostUnderway / 2) {
+      this.#isBlocking = false
+      outside(() => {
+        if (this.cell.busy === 'blocked') this.cell.unblock()
+      })
+    }
+  }
+
+  /** The disk is slower than this actor: its mailbox has to wait, so that memory stays bounded. */
+  #holdBack(): void {
+    if (this.#entriesUnderway <= mostUnderway || this.cell.busy !== undefined) return
+    this.#isBlocking = true
+    this.cell.block()
+  }
+
+  /** An append failed: what this incarnation knows is more than the disk does, so it ends. */
+  #lost(error: Error, outputs: readonly Output[]): void {
+    const isFirst = this.#failure === undefined
+    this.fail(error)
+    for (const output of outputs) output.refuse(error)
+    if (!isFirst || this.cell.status === 'stopped') return
+    this.cell.loseJournal(error)
+  }
+
+  // ---- checks and snapshots -----------------------------------------------------------------------------------------
+
+  /** The checksum of the state, unless it is so large that it is another message's turn to be checked. */
+  #check(state: () => unknown): number | undefined {
+    this.#checkCredit += checkedBytes
+    if (this.#checkCredit < this.#stateBytes) return undefined
+    const text = encode(state(), 'state')
+    this.#stateBytes = text.length
+    this.#checkCredit = 0
+    return digestOf(text)
+  }
+
+  /** After so many entries or bytes, but not before the entries weigh half as much as the snapshot would. */
+  #considerSnapshot(state: () => unknown): void {
+    const { snapshotEntries, snapshotBytes } = this.options
+    const isDue = this.#entriesSinceSnapshot >= snapshotEntries || this.#bytesSinceSnapshot >= snapshotBytes
+    if (isDue && this.#bytesSinceSnapshot * 2 >= this.#snapshotBytes) this.#takeSnapshot(state)
+  }
+
+  #takeSnapshot(state: () => unknown): void {
+    const { body, blobs } = this.ledger.snapshot(state())
+    this.#drafted.snapshot = { seq: this.#seq, version: this.options.version, atMs: this.#nowMs, body, blobs }
+    this.#entriesSinceSnapshot = 0
+    this.#bytesSinceSnapshot = 0
+    this.#snapshotBytes = body.length
+  }
+}
+
+/** What an entry says of the message of a turn: the entry that has it, or itself. */
+function takenBy({ of, received }: Turn): Taken {
+  if (of === undefined) return received
+  const { id, timer } = received
+  return { of, ...(id === undefined ? {} : { id }), ...(timer === undefined ? {} : { timer }) }
+}

@@ -1,0 +1,238 @@
+import { eventChannels } from '../../core/events.ts'
+import type { Message } from '../../core/message.ts'
+import type { JournalEntry } from '../../core/journal.ts'
+import type { Cell } from '../cell.ts'
+import { Envelope, isInJournal } from '../envelope.ts'
+import { openEntry, openSnapshot, type Outcome, type Taken } from './bodies.ts'
+import { EchelonError } from '../../core/errors.ts'
+import { describeError } from '../../core/exit.ts'
+import { ReplayDivergedError, StreamMismatchError } from './errors.ts'
+import { digestOf, Ledger } from './ledger.ts'
+import { Migrator } from './migrate.ts'
+import type { Record } from './record.ts'
+import { Script, type Begun } from './script.ts'
+import { Turn } from './turn.ts'
+import { encode } from './values.ts'
+
+/** The logic of an actor that is being brought back. */
+export interface Rebuild {
+  /** Begins with the first state, for the input that the ledger has. */
+  begin(): void
+  /** Begins with the state of a snapshot. */
+  restore(state: unknown): void
+  /** Goes through a message again, without effects. Throws what the logic throws. */
+  replay(turn: Turn, message: Message): Promise<void> | undefined
+  /** The state that it has come to, as a snapshot would keep it. */
+  state(): unknown
+}
+
+interface Effects {
+  readonly begun: Begun[]
+  readonly outcomes: Outcome[]
+}
+
+/** A stream with so many entries to go through says how far it is every so many. */
+const progressEvery = 10_000
+
+/**
+ * Brings one actor back: its snapshot, then the entries after it. Messages that were handled are gone through again with
+ * the outcomes that their effects had; those that were not are put into its mailbox.
+ *
+ * 1. The same entries always give the same state and the same ledger.
+ * 2. What the code does differently from what the journal says is found at the first entry that shows it.
+ */
+export class Recovery {
+  readonly #cell: Cell
+  readonly #record: Record
+  readonly #rebuild: Rebuild
+  readonly #migrator: Migrator
+  /** Effects of messages that are not handled yet, by their entry. */
+  readonly #effects = new Map<number, Effects>()
+  #seq = 0
+  #entries = 0
+  #bytes = 0
+  /** Whether everything so far was written by the current version: only then states must be equal. */
+  #isExact = true
+
+  constructor(cell: Cell, record: Record, rebuild: Rebuild) {
+    this.#cell = cell
+    this.#record = record
+    this.#rebuild = rebuild
+    this.#migrator = new Migrator(record.stream, record.options)
+  }
+
+  /** Rejects with `REPLAY_DIVERGED`, `VERSION_MISMATCH`, `STREAM_MISMATCH`, or as the journal does. */
+  async run(): Promise<void> {
+    const { stream, port } = this.#record
+    const { clock } = this.#cell.kernel
+    const startMs = clock.now()
+    const { snapshot, entries, lastSeq } = await port.journal.load(stream)
+    if (snapshot === undefined) this.#rebuild.begin()
+    else this.#restore(snapshot.seq, snapshot.version, snapshot.body)
+    for (let page = entries; ; page = await port.journal.read(stream, this.#seq)) {
+      for (const entry of page) {
+        const replayed = this.#apply(entry)
+        if (replayed !== undefined) await replayed
+        if (this.#cell.status === 'stopped') return
+      }
+      if (this.#seq >= lastSeq) break
+    }
+    this.#finish()
+    const events = eventChannels.recovered
+    if (!events.hasSubscribers) return
+    const { origin } = this.#cell
+    events.publish({
+      type: 'recovered',
+      ...origin,
+      entries: this.#entries,
+      snapshotSeq: snapshot?.seq ?? 0,
+      durationMs: clock.now() - startMs,
+    })
+  }
+
+  #restore(seq: number, version: number, body: string): void {
+    const opened = openSnapshot(this.#record.stream, body)
+    this.#checkDefinition(opened.definition)
+    const migrator = this.#migrator
+    if (!migrator.isCurrent(version)) this.#isExact = false
+    const ledger = Ledger.from(opened, this.#record.options.window)
+    for (const [of, received] of ledger.pending)
+      ledger.pending.set(of, { ...received, message: migrator.message(received.message, version, seq) })
+    for (const [key, timer] of ledger.timers)
+      ledger.timers.set(key, { ...timer, message: migrator.message(timer.message, version, seq) })
+    this.#record.ledger = ledger
+    this.#seq = seq
+    this.#rebuild.restore(migrator.state(opened.state, version, seq))
+  }
+
+  #checkDefinition(found: string): void {
+    const { name } = this.#cell.definition
+    if (found !== name) throw new StreamMismatchError(this.#record.stream, found, name)
+  }
+
+  #apply(raw: JournalEntry): Promise<void> | undefined {
+    const entry = openEntry(raw)
+    const { kind, seq, version, atMs, body } = entry
+    const { ledger } = this.#record
+    this.#seq = seq
+    this.#entries += 1
+    this.#bytes += raw.body.length
+    if (this.#entries % progressEvery === 0) this.#sayProgress()
+    switch (kind) {
+      case 'created':
+        this.#checkDefinition(body.definition)
+        ledger.input = body.input
+        this.#rebuild.begin()
+        return undefined
+      case 'received':
+        ledger.received(seq, { ...body, message: this.#migrator.message(body.message, version, seq) })
+        return undefined
+      case 'intent':
+        if (body.of === undefined) ledger.intent(body)
+        else this.#effectsOf(body.of).begun.push({ seq, intent: body })
+        return undefined
+      case 'outcome':
+        if (body.of === undefined) ledger.outcome(body)
+        else this.#effectsOf(body.of).outcomes.push(body)
+        return undefined
+      case 'failed': {
+        const effects = this.#takeEffects(body.of)
+        this.#settleEffects(effects)
+        ledger.failed(body, atMs)
+        return undefined
+      }
+      case 'handled':
+        return this.#replay(this.#messageOf(body, version, seq), body, entry)
+      default:
+        return entry satisfies never
+    }
+  }
+
+  #messageOf(body: Taken, version: number, seq: number): Message {
+    if (body.message !== undefined) return this.#migrator.message(body.message, version, seq)
+    const message = this.#record.ledger.messageOf(body)
+    if (message !== undefined) return message
+    throw new ReplayDivergedError(this.#record.stream, seq, `there is no entry ${body.of} to be handled`)
+  }
+
+  async #replay(
+    message: Message,
+    body: Taken & { readonly digest?: number | undefined },
+    { seq, version, atMs }: { readonly seq: number; readonly version: number; readonly atMs: number },
+  ): Promise<void> {
+    const { stream, ledger } = this.#record
+    const effects = this.#takeEffects(body.of)
+    const { begun, outcomes } = effects
+    const script = new Script(stream, seq, begun, outcomes, this.#cell.kernel.later)
+    const received = { id: body.id, timer: body.timer, message }
+    const turn = new Turn(stream, ledger.turns, atMs, body.of, received, script)
+    try {
+      await this.#rebuild.replay(turn, message)
+    } catch (error) {
+      if (error instanceof EchelonError && error.code !== 'EFFECT_FAILED') throw error
+      throw new ReplayDivergedError(stream, seq, `the handler of '${message.type}' fails now: ${describeError(error)}`)
+    }
+    script.checkEnd()
+    this.#settleEffects(effects)
+    ledger.handled(body, atMs, turn.timers)
+    if (!this.#migrator.isCurrent(version)) this.#isExact = false
+    if (!this.#isExact || body.digest === undefined) return
+    const state = encode(this.#rebuild.state(), 'state')
+    if (digestOf(state) !== body.digest)
+      throw new ReplayDivergedError(
+        stream,
+        seq,
+        `'${message.type}' led to another state than now: ${state.slice(0, 200)}`,
+      )
+  }
+
+  #effectsOf(of: number): Effects {
+    let effects = this.#effects.get(of)
+    if (effects === undefined) this.#effects.set(of, (effects = { begun: [], outcomes: [] }))
+    return effects
+  }
+
+  #takeEffects(of: number | undefined): Effects {
+    if (of === undefined) return { begun: [], outcomes: [] }
+    const effects = this.#effectsOf(of)
+    this.#effects.delete(of)
+    return effects
+  }
+
+  /** The message is over: what is known of its effects stays known, and what is in doubt stays so. */
+  #settleEffects({ begun, outcomes }: Effects): void {
+    const { ledger } = this.#record
+    for (const { intent } of begun) ledger.intent(intent)
+    for (const outcome of outcomes) ledger.outcome(outcome)
+  }
+
+  /** Puts what is not handled into the mailbox, before what came meanwhile; what was begun goes on first. */
+  #finish(): void {
+    const record = this.#record
+    const { ledger } = record
+    for (const [of, { begun, outcomes }] of this.#effects) {
+      const open = begun.filter(({ intent }) => !outcomes.some(({ key }) => key === intent.key))
+      for (const { intent } of open) ledger.intent(intent)
+      const atMs = begun[0]?.intent.atMs ?? this.#cell.kernel.clock.wallNow()
+      record.begun.set(of, {
+        script: new Script(record.stream, undefined, begun, outcomes, this.#cell.kernel.later),
+        atMs,
+      })
+    }
+    // A mailbox that was kept may have what comes from the journal too.
+    this.#cell.queue?.takeOut(isInJournal)
+    const pending = [...ledger.pending].sort(
+      ([a], [b]) => Number(record.begun.has(b)) - Number(record.begun.has(a)) || a - b,
+    )
+    for (const [seq, { message }] of pending.reverse()) {
+      const delivery = { kind: 'received', seq } as const
+      this.#cell.lane.forceFirst(new Envelope(message, undefined, undefined, undefined, undefined, delivery))
+    }
+    record.becomeReady(this.#seq, this.#entries, this.#bytes)
+  }
+
+  #sayProgress(): void {
+    const events = eventChannels.recovering
+    if (events.hasSubscribers) events.publish({ type: 'recovering', ...this.#cell.origin, entries: this.#entries })
+  }
+}

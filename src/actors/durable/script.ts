@@ -1,0 +1,92 @@
+import type { Intent, Outcome } from './bodies.ts'
+import { ReplayDivergedError } from './errors.ts'
+
+/** The beginning of an effect, and the entry that says so. */
+export interface Begun {
+  readonly seq: number
+  readonly intent: Intent
+}
+
+interface Ended {
+  readonly outcome: Outcome
+  /** Set once the handler has asked for it. */
+  resolve: ((outcome: Outcome) => void) | undefined
+}
+
+/**
+ * What the journal says about one message: the effects that its handler began, and how they ended, in that order. A
+ * handler that is gone through again gets the same outcomes in the same order, and is caught when it does anything else.
+ */
+export class Script {
+  readonly stream: string
+  /** The entry that ends the message; undefined while it is not handled. */
+  readonly endSeq: number | undefined
+  readonly #begun: Begun[]
+  readonly #ended: Ended[]
+  readonly #later: (task: () => void) => void
+  #next = 0
+  #isPumping = false
+
+  /** `later` runs a task as a macrotask. */
+  constructor(
+    stream: string,
+    endSeq: number | undefined,
+    begun: readonly Begun[],
+    outcomes: readonly Outcome[],
+    later: (task: () => void) => void,
+  ) {
+    this.stream = stream
+    this.endSeq = endSeq
+    this.#begun = [...begun]
+    this.#ended = outcomes.map((outcome) => ({ outcome, resolve: undefined }))
+    this.#later = later
+  }
+
+  get isComplete(): boolean {
+    return this.endSeq !== undefined
+  }
+
+  hasBegun(key: string): boolean {
+    return this.#begun.some(({ intent }) => intent.key === key)
+  }
+
+  /**
+   * The outcome of an effect that the handler asks for: undefined when the journal has none and it may run.
+   * @throws {ReplayDivergedError} `REPLAY_DIVERGED` when the message was handled without that effect.
+   */
+  take(key: string): Promise<Outcome> | undefined {
+    const { stream, endSeq } = this
+    const at = this.#begun.findIndex(({ intent }) => intent.key === key)
+    const [begun] = at === -1 ? [] : this.#begun.splice(at, 1)
+    const ended = this.#ended.find(({ outcome, resolve }) => outcome.key === key && resolve === undefined)
+    if (ended === undefined) {
+      if (endSeq === undefined) return undefined
+      const problem = begun === undefined ? 'which it did not then' : 'which had not ended when it was handled'
+      throw new ReplayDivergedError(stream, begun?.seq ?? endSeq, `the handler waits for effect '${key}', ${problem}`)
+    }
+    return new Promise((resolve) => {
+      ended.resolve = resolve
+      this.#pump()
+    })
+  }
+
+  /** @throws {ReplayDivergedError} `REPLAY_DIVERGED` when an effect of the journal was not asked for. */
+  checkEnd(): void {
+    const [left] = this.#begun
+    if (left !== undefined)
+      throw new ReplayDivergedError(this.stream, left.seq, `the handler ended without effect '${left.intent.key}'`)
+  }
+
+  /** Gives out outcomes in the order in which they came, each after what the one before set off. */
+  #pump(): void {
+    const ended = this.#ended[this.#next]
+    if (this.#isPumping || ended?.resolve === undefined) return
+    this.#next += 1
+    this.#isPumping = true
+    ended.resolve(ended.outcome)
+    this.#later(() => {
+      this.#isPumping = false
+      this.#pump()
+    })
+  }
+}

@@ -1,0 +1,102 @@
+import type { Clock } from '../../core/clock.ts'
+import { seededRandom, type Random } from '../../core/random.ts'
+import type { Received } from './bodies.ts'
+import type { DurableTimer } from '../schedule.ts'
+import type { Script } from './script.ts'
+
+/** What leaves a durable actor: it waits until what it follows from is on disk. */
+export interface Output {
+  release(): void
+  /** It could not be written: whoever waits learns of it. */
+  refuse(error: Error): void
+}
+
+/**
+ * One message in the hands of a durable actor. What its handler does besides computing the next state is collected here
+ * and takes effect, all of it or nothing, when the message is handled.
+ */
+export class Turn {
+  readonly stream: string
+  /** Counts the messages of the stream, from 0. */
+  readonly number: number
+  /** What the handler takes for now: epoch milliseconds. The same when it is replayed. */
+  readonly atMs: number
+  /** The `received` entry of this message, once it has one. */
+  of: number | undefined
+  readonly received: Received
+  /** What the journal says about this message, when it is brought back. */
+  readonly script: Script | undefined
+  outputs: Output[] | undefined
+  timers: Map<string, DurableTimer | undefined> | undefined
+  /** Durable messages sent: they are numbered, so that a second try sends the same. */
+  sent = 0
+  ranEffects = false
+  #random: Random | undefined
+
+  constructor(
+    stream: string,
+    number: number,
+    atMs: number,
+    of: number | undefined,
+    received: Received,
+    script: Script | undefined,
+  ) {
+    this.stream = stream
+    this.number = number
+    this.atMs = atMs
+    this.of = of
+    this.received = received
+    this.script = script
+  }
+
+  /** Whether it was handled before and is only gone through again. */
+  get isReplay(): boolean {
+    return this.script?.isComplete === true
+  }
+
+  /** Whether a replay would miss something without an entry for this message, though the state is as before. */
+  get leavesTrace(): boolean {
+    const { of, received, timers, sent, ranEffects } = this
+    return (
+      of !== undefined ||
+      received.id !== undefined ||
+      received.timer !== undefined ||
+      timers !== undefined ||
+      sent > 0 ||
+      ranEffects ||
+      this.#random !== undefined
+    )
+  }
+
+  /** Lets something out of the actor once this message is on disk. In a replay it was let out then. */
+  hold(output: Output): void {
+    if (!this.isReplay) (this.outputs ??= []).push(output)
+  }
+
+  /** Of a durable message that is sent without one of its own: the same when this message is handled again. */
+  nextMessageId(): string {
+    this.sent += 1
+    return `${this.stream}#${this.number}.${this.sent}`
+  }
+
+  setTimer(key: string, timer: DurableTimer | undefined): void {
+    ;(this.timers ??= new Map()).set(key, timer)
+  }
+
+  /** Time as the handler sees it: it stands still. */
+  clockOver(clock: Clock): Clock {
+    const { atMs } = this
+    return {
+      now: () => atMs,
+      wallNow: () => atMs,
+      setTimeout: (fn, delayMs) => clock.setTimeout(fn, delayMs),
+      clearTimeout: (handle) => {
+        clock.clearTimeout(handle)
+      },
+    }
+  }
+
+  get random(): Random {
+    return (this.#random ??= seededRandom(`${this.stream}#${this.number}`))
+  }
+}

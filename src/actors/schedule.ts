@@ -1,0 +1,112 @@
+import { Cron } from 'croner'
+import { DefinitionInvalidError } from '../core/errors.ts'
+import { describeError } from '../core/exit.ts'
+import type { Message } from '../core/message.ts'
+
+/**
+ * What becomes of ticks whose time passed while nobody was there. `skip`: they are left out. `one`: one tick for all of
+ * them, at once. `all`: each, one after another, the last 1,000 at most.
+ */
+export type MissedTicks = 'skip' | 'one' | 'all'
+
+/** When a timer comes back after a tick. */
+export type Recurrence =
+  | { readonly kind: 'every'; readonly periodMs: number; readonly missed: MissedTicks }
+  | { readonly kind: 'cron'; readonly pattern: string; readonly timezone: string; readonly missed: MissedTicks }
+
+/** A timer as a journal keeps it. */
+export interface DurableTimer {
+  /** Epoch milliseconds. */
+  readonly dueMs: number
+  readonly message: Message
+  readonly recurrence: Recurrence | undefined
+}
+
+/** Missed ticks that `all` makes up for at most. */
+const catchUp = 1000
+
+export interface CronOptions {
+  /** IANA name: `Europe/Berlin`. Default: UTC, which is the same on every machine. */
+  readonly timezone?: string
+  /** Default `one`. */
+  readonly missed?: MissedTicks
+}
+
+/** @throws {DefinitionInvalidError} `DEFINITION_INVALID` for a pattern or a time zone that is none, or that never comes. */
+export function cronRecurrence(
+  pattern: string,
+  { timezone = 'UTC', missed = 'one' }: CronOptions,
+  nowMs: number,
+): Recurrence & { readonly kind: 'cron' } {
+  const recurrence = { kind: 'cron', pattern, timezone, missed } as const
+  checkMissed(missed)
+  try {
+    if (nextCron(recurrence, nowMs) !== undefined) return recurrence
+  } catch (error) {
+    throw new DefinitionInvalidError(`timers.cron('${pattern}', ${timezone})`, describeError(error))
+  }
+  throw new DefinitionInvalidError(`timers.cron('${pattern}', ${timezone})`, 'never comes')
+}
+
+/** Milliseconds until a moment. @throws {DefinitionInvalidError} `DEFINITION_INVALID` */
+export function delayUntil(moment: Date | number, nowMs: number): number {
+  const atMs = Number(moment)
+  if (!Number.isFinite(atMs))
+    throw new DefinitionInvalidError('timers.at', `${String(moment)} is no moment: give a Date or epoch milliseconds`)
+  return Math.max(0, atMs - nowMs)
+}
+
+/** @throws {DefinitionInvalidError} `DEFINITION_INVALID` */
+export function checkDelay(delayMs: number): number {
+  if (delayMs >= 0) return delayMs
+  throw new DefinitionInvalidError('timers.after', `${delayMs} is no delay: give milliseconds, 0 or more`)
+}
+
+/** @throws {DefinitionInvalidError} `DEFINITION_INVALID` */
+export function everyRecurrence(
+  periodMs: number,
+  missed: MissedTicks = 'one',
+): Recurrence & { readonly kind: 'every' } {
+  if (!(periodMs > 0 && periodMs < Infinity))
+    throw new DefinitionInvalidError('timers.every', `${periodMs} is no period: give milliseconds above 0`)
+  checkMissed(missed)
+  return { kind: 'every', periodMs, missed }
+}
+
+function checkMissed(missed: string): void {
+  if (missed !== 'skip' && missed !== 'one' && missed !== 'all')
+    throw new DefinitionInvalidError('timers', `missed '${missed}' is none of skip, one, all`)
+}
+
+/** The first moment of a cron pattern after `afterMs`; undefined when there is none. Both in epoch milliseconds. */
+export function nextCron(
+  { pattern, timezone }: Recurrence & { readonly kind: 'cron' },
+  afterMs: number,
+): number | undefined {
+  return new Cron(pattern, { timezone, paused: true }).nextRun(new Date(afterMs))?.getTime()
+}
+
+/** The same timer after its tick was taken up at `atMs`; undefined when that was its last. Depends on nothing else. */
+export function afterTick(timer: DurableTimer, atMs: number): DurableTimer | undefined {
+  const { recurrence, dueMs } = timer
+  if (recurrence === undefined) return undefined
+  const fromMs = recurrence.missed === 'all' ? Math.min(dueMs, atMs) : atMs
+  if (recurrence.kind === 'every') {
+    const { periodMs } = recurrence
+    return { ...timer, dueMs: Math.max(fromMs + periodMs, atMs - catchUp * periodMs) }
+  }
+  const nextMs = nextCron(recurrence, fromMs)
+  return nextMs === undefined ? undefined : { ...timer, dueMs: nextMs }
+}
+
+/**
+ * The same timer for an actor that comes back at `nowMs`: with `skip` without the ticks that passed meanwhile, and not
+ * further off than it could be, as one is that was set while the clock was wrong.
+ */
+export function comeBack(timer: DurableTimer, nowMs: number): DurableTimer {
+  const { recurrence, dueMs } = timer
+  if (recurrence === undefined || (dueMs <= nowMs && recurrence.missed !== 'skip')) return timer
+  const nextMs = recurrence.kind === 'every' ? nowMs + recurrence.periodMs : nextCron(recurrence, nowMs)
+  if (nextMs === undefined || (dueMs > nowMs && dueMs <= nextMs)) return timer
+  return { ...timer, dueMs: nextMs }
+}

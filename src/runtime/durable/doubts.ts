@@ -1,0 +1,87 @@
+import { eventChannels } from '../../core/events.ts'
+import { DoubtLimitError } from '../../actors/durable/errors.ts'
+import { RuntimeClosedError } from '../../core/errors.ts'
+import { actorPath } from '../../core/ids.ts'
+import type { InDoubt, Resolution } from '../../core/services.ts'
+import type { NodeKernel } from '../node-kernel.ts'
+
+/** Settles effects in doubt that it knows about; undefined leaves one to a person. */
+export type DoubtRule = (doubt: InDoubt) => Resolution | undefined | Promise<Resolution | undefined>
+
+/** An effect in doubt that waits for somebody. */
+export interface PendingDoubt extends InDoubt {
+  /** The first call wins and answers true. */
+  readonly settle: (resolution: Resolution) => boolean
+}
+
+/** So many wait at most. */
+const mostPending = 1000
+
+/** Effects of which nobody knows whether they ran: a rule settles them, or a person. */
+export class Doubts {
+  readonly #kernel: NodeKernel
+  readonly #rule: DoubtRule | undefined
+  readonly #pending = new Set<PendingDoubt>()
+  readonly #closing = new AbortController()
+
+  constructor(kernel: NodeKernel, rule: DoubtRule | undefined) {
+    this.#kernel = kernel
+    this.#rule = rule
+  }
+
+  get pending(): readonly PendingDoubt[] {
+    return [...this.#pending]
+  }
+
+  /** The runtime ends: what waits is taken up again by the next. */
+  close(): void {
+    this.#closing.abort(new RuntimeClosedError(this.#kernel.node, 'nobody settles what is in doubt'))
+  }
+
+  async settle(doubt: InDoubt, stopping: AbortSignal): Promise<Resolution> {
+    const signal = AbortSignal.any([stopping, this.#closing.signal])
+    return (await this.#rule?.(doubt)) ?? (await this.#ask(doubt, signal))
+  }
+
+  #ask(doubt: InDoubt, signal: AbortSignal): Promise<Resolution> {
+    if (this.#pending.size >= mostPending)
+      return Promise.reject(new DoubtLimitError(doubt.stream, doubt.key, mostPending))
+    return new Promise((resolve, reject) => {
+      const over = (): boolean => {
+        signal.removeEventListener('abort', giveUp)
+        return this.#pending.delete(pending)
+      }
+      const giveUp = (): void => {
+        // The reason of our own signal, or of a stop.
+        if (over()) reject(signal.reason as Error)
+      }
+      const pending: PendingDoubt = {
+        ...doubt,
+        settle: (resolution) => {
+          const isFirst = over()
+          if (isFirst) resolve(resolution)
+          return isFirst
+        },
+      }
+      signal.throwIfAborted()
+      this.#pending.add(pending)
+      signal.addEventListener('abort', giveUp, { once: true })
+      this.#say(pending)
+    })
+  }
+
+  #say(pending: PendingDoubt): void {
+    const events = eventChannels['in-doubt']
+    if (!events.hasSubscribers) return
+    const { id, node, clock } = this.#kernel
+    events.publish({
+      type: 'in-doubt',
+      runtime: id,
+      node,
+      path: actorPath(pending.stream),
+      incarnation: 1,
+      atMs: clock.wallNow(),
+      ...pending,
+    })
+  }
+}

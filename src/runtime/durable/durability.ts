@@ -1,0 +1,91 @@
+import type { DurabilityPort } from '../../actors/durable/port.ts'
+import type { Record as DurableRecord } from '../../actors/durable/record.ts'
+import { eventChannels } from '../../core/events.ts'
+import { actorPath } from '../../core/ids.ts'
+import type { Journal } from '../../core/journal.ts'
+import type { InDoubt, Resolution } from '../../core/services.ts'
+import type { NodeKernel } from '../node-kernel.ts'
+import { Doubts, type DoubtRule } from './doubts.ts'
+import { Gate } from './gate.ts'
+import { Passivation } from './passivation.ts'
+import { Waker } from './waker.ts'
+
+/** Actors that are brought back at the same time at most: Pekko's bound. */
+const recoveriesAtOnce = 50
+
+export interface DurabilityOptions {
+  readonly journal: Journal
+  readonly rule: DoubtRule | undefined
+  /** Starts the actor of a stream, if its definition is known. Undefined when it is not. */
+  readonly activate: (stream: string) => Promise<void> | undefined
+}
+
+/** What all durable actors of a runtime share. */
+export class Durability implements DurabilityPort {
+  readonly journal: Journal
+  readonly doubts: Doubts
+  readonly #gate = new Gate(recoveriesAtOnce)
+  readonly #passivation: Passivation
+  readonly #waker: Waker
+
+  constructor(kernel: NodeKernel, { journal, rule, activate }: DurabilityOptions) {
+    this.journal = journal
+    this.doubts = new Doubts(kernel, rule)
+    this.#passivation = new Passivation(kernel.clock)
+    this.#waker = new Waker(journal, kernel.clock, activate, (error) => {
+      kernel.observerFailed('waking of durable actors', error)
+    })
+  }
+
+  recover<T>(run: () => Promise<T>): Promise<T> {
+    return this.#gate.run(run)
+  }
+
+  settle(doubt: InDoubt, signal: AbortSignal): Promise<Resolution> {
+    return this.doubts.settle(doubt, signal)
+  }
+
+  activated(record: DurableRecord): void {
+    this.#waker.isUp(record.stream)
+    if (record.cell.rules.isPassive) this.#passivation.add(record)
+  }
+
+  ended(record: DurableRecord): void {
+    this.#passivation.delete(record)
+    const { stream, ledger, cell } = record
+    this.#waker.isDown(stream, cell.exit?.kind === 'crash', ledger.wakeAtMs(0) !== null)
+  }
+
+  /** Wakes what is due from now on. */
+  start(): void {
+    this.#waker.start()
+  }
+
+  /** A definition became known: what waits for it may be woken. */
+  definitionAdded(): void {
+    this.#waker.look()
+  }
+
+  /** Nobody is woken any more, nor waited for who waits for a person. */
+  stop(): void {
+    this.doubts.close()
+    this.#waker.stop()
+    this.#passivation.stop()
+  }
+}
+
+/** Says that the journal takes nothing more. */
+export function sayJournalFailed(kernel: NodeKernel, error: Error): void {
+  const events = eventChannels['journal-failed']
+  if (!events.hasSubscribers) return
+  const { id, node, clock } = kernel
+  events.publish({
+    type: 'journal-failed',
+    runtime: id,
+    node,
+    path: actorPath('/'),
+    incarnation: 1,
+    atMs: clock.wallNow(),
+    error,
+  })
+}

@@ -1,0 +1,219 @@
+import type { AnyActorRef, EventObject, Observer, Snapshot, Subscription } from 'xstate'
+import { currentContext, runAsync } from '../../actors/ambient.ts'
+import { notReplayable, type AskOptions } from '../../actors/ask.ts'
+import type { Cell } from '../../actors/cell.ts'
+import type { AnyDefinition } from '../../actors/definition.ts'
+import {
+  emptySystem,
+  type LocalRef,
+  type Ref,
+  type Selection,
+  type StopOptions,
+  type TellOptions,
+} from '../../actors/ref.ts'
+import type { Down } from '../../actors/watch.ts'
+import { NotHostedError } from '../../core/errors.ts'
+import { exits, type ExitReason } from '../../core/exit.ts'
+import type { ActorPath } from '../../core/ids.ts'
+import type { Message } from '../../core/message.ts'
+import type { Activations } from './activations.ts'
+
+type Listener = Observer<unknown> | ((snapshot: unknown) => void)
+
+/** The address of a durable actor, whether it is in memory or not: telling and asking it brings it back. */
+export class DurableRef implements Ref {
+  readonly definition: AnyDefinition
+  readonly key: string
+  /** What it begins with when it has never been there. */
+  readonly input: unknown
+  readonly path: ActorPath
+  readonly #activations: Activations
+
+  constructor(activations: Activations, definition: AnyDefinition, path: ActorPath, key: string, input: unknown) {
+    this.#activations = activations
+    this.definition = definition
+    this.key = key
+    this.input = input
+    this.path = path
+  }
+
+  get #cell(): Cell | undefined {
+    return this.#activations.find(this.definition, this.key)
+  }
+
+  /** Does something with the actor's own ref, once it is there. */
+  #with<T>(use: (ref: LocalRef) => T | Promise<T>): Promise<T> {
+    const asker = currentContext()
+    return new Promise((resolve, reject) => {
+      this.#activations.use(
+        this,
+        (cell) => {
+          const used = (): T | Promise<T> => use(cell.ref)
+          try {
+            resolve(asker === undefined || currentContext() === asker ? used() : runAsync(asker, used))
+          } catch (error) {
+            reject(error)
+          }
+        },
+        reject,
+      )
+    })
+  }
+
+  get incarnation(): number {
+    return this.#cell?.incarnation ?? 0
+  }
+
+  get isRunning(): boolean {
+    return this.#cell?.status === 'running'
+  }
+
+  get snapshot(): unknown {
+    return this.#cell?.snapshot
+  }
+
+  tell(message: Message): void
+  tell(message: Message, options: TellOptions): Promise<void>
+  tell(message: Message, options?: TellOptions): Promise<void> | void {
+    const sender = currentContext()
+    if (options?.durable === true) return this.#with((ref) => ref.tell(message, options))
+    const deliver = (): void => {
+      this.#activations.use(
+        this,
+        ({ ref }) => {
+          ref.tell(message)
+        },
+        (error) => {
+          this.#activations.lose(this, message, error)
+        },
+      )
+    }
+    if (sender?.turn === undefined) deliver()
+    else sender.turn.hold({ release: deliver, refuse: () => undefined })
+  }
+
+  offer(message: Message, options?: { readonly signal?: AbortSignal }): Promise<void> {
+    const sender = currentContext()
+    if (sender?.turn !== undefined) return Promise.reject(notReplayable(sender, 'offer'))
+    return this.#with((ref) => ref.offer(message, options))
+  }
+
+  ask(question: Message, options?: AskOptions): Promise<never> {
+    const asker = currentContext()
+    if (asker?.turn !== undefined) return Promise.reject(notReplayable(asker, 'ask'))
+    return this.#with((ref) => ref.ask(question, options))
+  }
+
+  watch(listener: (down: Down) => void): () => void {
+    const cell = this.#cell
+    if (cell !== undefined) return cell.ref.watch(listener)
+    let isOn = true
+    this.#activations.defer(() => {
+      if (isOn) listener({ ref: this, reason: exits.noproc })
+    })
+    return () => {
+      isOn = false
+    }
+  }
+
+  stop(options?: StopOptions): Promise<ExitReason> {
+    return this.#cell?.ref.stop(options) ?? Promise.resolve(exits.noproc)
+  }
+
+  kill(): void {
+    this.#cell?.kill()
+  }
+
+  get exited(): Promise<ExitReason> {
+    return this.#cell?.ended ?? Promise.resolve(exits.noproc)
+  }
+
+  get id(): string {
+    return this.path
+  }
+
+  get sessionId(): string {
+    return this.path
+  }
+
+  get src(): Ref['src'] {
+    return this.definition.name
+  }
+
+  get system(): AnyActorRef['system'] {
+    return this.#cell?.ref.system ?? emptySystem
+  }
+
+  send(event: Message): void {
+    this.tell(event)
+  }
+
+  /** XState's `sendTo` and `forwardTo` deliver through this. */
+  _send(event: Message): void {
+    this.tell(event)
+  }
+
+  start(): void {
+    return
+  }
+
+  getSnapshot(): unknown {
+    return this.snapshot
+  }
+
+  getPersistedSnapshot(): Snapshot<unknown> {
+    const cell = this.#cell
+    if (cell === undefined) throw new NotHostedError(`${this.path}, which is not in memory,`)
+    return cell.ref.getPersistedSnapshot()
+  }
+
+  subscribe(listener?: Listener, error?: (error: unknown) => void, complete?: () => void): Subscription {
+    const observer = typeof listener === 'object' ? listener : { next: listener, error, complete }
+    return this.#whenThere((ref) => ref.subscribe(observer.next?.bind(observer), observer.error, observer.complete))
+  }
+
+  on<Type extends string>(
+    type: Type,
+    handler: (emitted: EventObject & (Type extends '*' ? unknown : { type: Type })) => void,
+  ): Subscription {
+    return this.#whenThere((ref) => ref.on(type, handler))
+  }
+
+  /** Brings it back in order to listen to it. */
+  #whenThere(listen: (ref: LocalRef) => Subscription): Subscription {
+    let subscription: Subscription | undefined
+    let isOn = true
+    const begin = (cell: Cell): void => {
+      if (isOn) subscription = listen(cell.ref)
+    }
+    this.#activations.use(this, begin, () => undefined)
+    return {
+      unsubscribe: () => {
+        isOn = false
+        subscription?.unsubscribe()
+      },
+    }
+  }
+
+  select<Selected>(
+    selector: (snapshot: unknown) => Selected,
+    equals?: (a: Selected, b: Selected) => boolean,
+  ): Selection<Selected> {
+    return {
+      get: () => selector(this.snapshot),
+      subscribe: (listener) => this.#whenThere((ref) => ref.select(selector, equals).subscribe(listener)),
+    }
+  }
+
+  [Symbol.observable](): { subscribe(listener: Listener): Subscription } {
+    return { subscribe: (listener) => this.subscribe(listener) }
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Ref(${this.path})`
+  }
+
+  toJSON(): { readonly xstate$$type: 1; readonly id: string } {
+    return { xstate$$type: 1, id: this.path }
+  }
+}

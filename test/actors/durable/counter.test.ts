@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import * as z from 'zod'
+import { defineActor, message, question } from 'echelon'
+import { memoryJournal } from '../../../src/journal/memory.ts'
+import { createTestRuntime } from 'echelon/testing'
+
+const counter = defineActor({
+  name: 'counter',
+  durable: true,
+  protocol: { 'count.add': message({ by: z.int() }), 'count.total': question({}, z.int()) },
+  state: () => ({ total: 0 }),
+  on: {
+    'count.add': ({ state, message }) => ({ total: state.total + message.by }),
+    'count.total': ({ state, reply }) => {
+      reply(state.total)
+    },
+  },
+})
+
+test('given a durable actor, when its process is gone, then the next one goes on with its state', async () => {
+  const journal = memoryJournal()
+  {
+    await using t = await createTestRuntime({ journal })
+    const ref = t.runtime.get(counter, 'a')
+    ref.tell({ type: 'count.add', by: 2 })
+    await t.until(ref.tell({ type: 'count.add', by: 3 }, { durable: true }))
+    expect(await t.until(ref.ask({ type: 'count.total' }))).toBe(5)
+  }
+  await using t = await createTestRuntime({ journal })
+  expect(await t.until(t.runtime.get(counter, 'a').ask({ type: 'count.total' }))).toBe(5)
+  expect(await t.until(t.runtime.get(counter, 'b').ask({ type: 'count.total' }))).toBe(0)
+})
+
+const order = defineActor({
+  name: 'order',
+  durable: true,
+  protocol: { 'order.pay': question({ card: z.string() }, z.string()) },
+  state: () => ({ receipt: undefined as string | undefined }),
+  on: {
+    'order.pay': async ({ state, message, effect, reply }) => {
+      const receipt = await effect('charge', ({ idempotencyKey }) => {
+        charged.push(`${message.card} ${idempotencyKey}`)
+        return 'receipt 1'
+      })
+      reply(receipt)
+      return { ...state, receipt }
+    },
+  },
+})
+const charged: string[] = []
+
+test('given an order that was paid, when it is paid again after a restart, then it is charged once and answered', async () => {
+  const journal = memoryJournal()
+  for (let process = 0; process < 3; process += 1) {
+    await using t = await createTestRuntime({ journal })
+    const ref = t.runtime.get(order, 'order-17')
+    expect(await t.until(ref.ask({ type: 'order.pay', card: '4711' }))).toBe('receipt 1')
+    expect(ref.snapshot).toMatchObject({ context: { receipt: 'receipt 1' } })
+  }
+  expect(charged).toHaveLength(1)
+})
