@@ -1,0 +1,129 @@
+import type { Append, Lease } from '../../core/journal.ts'
+import { compactSteps } from './compact.ts'
+import { failed, type Fault } from './faults.ts'
+import type { Heads } from './heads.ts'
+import { Leases, writerOf } from './leases.ts'
+import type { FromStore, Operation, Operations, StoreSetup } from './messages.ts'
+import { openReader, openWriter } from './opening.ts'
+import { thisHost } from './process.ts'
+import { Reading } from './reading.ts'
+import { formatVersion } from './schema.ts'
+import type { Tables } from './tables.ts'
+import { verifyAll } from './verify.ts'
+import { writerLease, type Writer } from './writer.ts'
+
+type Steps<T> = Generator<undefined, T>
+type Handlers = {
+  readonly [K in Exclude<Operation, 'close'>]: (...args: Parameters<Operations[K]>) => Steps<ReturnType<Operations[K]>>
+}
+
+/** Everything that can be done with an open journal, in the thread that has it. */
+export class Store {
+  readonly #tables: Tables
+  readonly #heads: Heads
+  readonly #reading: Reading
+  /** None when it is open for reading. */
+  readonly #writer: Writer | undefined
+  readonly #leases: Leases | undefined
+  #hostMs: number
+  readonly #handlers: Handlers
+
+  constructor(setup: StoreSetup, post: (message: FromStore) => void, onFailure: (fault: Fault) => void) {
+    if (setup.mode === 'write') {
+      this.#writer = openWriter(setup, post, onFailure)
+      this.#tables = this.#writer.tables
+      this.#heads = this.#writer.heads
+      this.#leases = new Leases(this.#writer, { node: setup.node, host: thisHost, pid: process.pid })
+    } else {
+      const { tables, heads } = openReader(setup.file, post)
+      this.#tables = tables
+      this.#heads = heads
+    }
+    this.#reading = new Reading(this.#tables, this.#heads)
+    this.#hostMs = setup.nowMs
+    this.#handlers = this.#allHandlers()
+  }
+
+  /** The wall clock of the host, as it was when the last message was sent. */
+  timeIs(hostMs: number): void {
+    this.#hostMs = hostMs
+  }
+
+  commit(calls: Iterable<readonly Append[]>): (Fault | undefined)[] {
+    return this.#writing().commit(calls)
+  }
+
+  afterCommit(): void {
+    this.#writing().checkpointIfLarge()
+  }
+
+  begin(operation: Exclude<Operation, 'close'>, args: readonly unknown[]): Steps<unknown> {
+    // The arguments are those of `Operations`: the other side is typed by it.
+    const handler = this.#handlers[operation] as (...args: readonly unknown[]) => Steps<unknown>
+    return this.#writer === undefined ? this.#consistent(() => handler(...args)) : handler(...args)
+  }
+
+  /** Reads beside a writer: all of it at once, from one state of the file. */
+  *#consistent(read: () => Steps<unknown>): Steps<unknown> {
+    this.#tables.run('BEGIN')
+    try {
+      this.#heads.catchUp()
+      const steps = read()
+      for (;;) {
+        const { done, value } = steps.next()
+        if (done === true) return value
+      }
+    } finally {
+      this.#tables.run('COMMIT')
+    }
+  }
+
+  #allHandlers(): Handlers {
+    const reading = this.#reading
+    const writing = (): Writer => this.#writing()
+    const leases = (): Leases => this.#leases ?? this.#notWriting()
+    return {
+      load: (stream) => reading.load(stream),
+      read: (stream, afterSeq, limit) => reading.read(stream, afterSeq, limit),
+      tail: one((afterPosition) => reading.tail(afterPosition)),
+      blob: one((stream, id) => reading.blob(stream, id)),
+      list: one((prefix, afterStream, limit) => reading.list(prefix, afterStream, limit)),
+      due: one((beforeMs, limit) => reading.due(beforeMs, limit)),
+      info: one(() => ({
+        ...reading.count(),
+        formatVersion,
+        writer: writerOf(this.#tables.lease(writerLease)),
+      })),
+      verify: one(() => verifyAll(this.#tables.db, 1000)),
+      compact: (stream) => compactSteps(writing(), reading, stream),
+      acquire: one((name, ttlMs, takeOver) => leases().acquire(name, { ttlMs, takeOver, nowMs: this.#hostMs })),
+      renew: one((lease: Lease, ttlMs) => leases().renew(lease, ttlMs, this.#hostMs)),
+      release: one((lease: Lease) => {
+        leases().release(lease)
+      }),
+    }
+  }
+
+  #writing(): Writer {
+    return this.#writer ?? this.#notWriting()
+  }
+
+  #notWriting(): never {
+    throw failed('it is open for reading only')
+  }
+
+  close(): void {
+    try {
+      this.#writer?.close()
+    } finally {
+      this.#tables.db.close()
+    }
+  }
+}
+
+/** What is done in one step. */
+const one = <A extends readonly unknown[], R>(work: (...args: A) => R): ((...args: A) => Steps<R>) =>
+  // eslint-disable-next-line require-yield -- it has one step only
+  function* (...args) {
+    return work(...args)
+  }
