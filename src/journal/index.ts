@@ -1,5 +1,6 @@
 /** Where durable actors keep what they must not forget: journals, and the port to write another one. */
 export { memoryJournal, type MemoryJournalOptions } from './memory.ts'
+export { sqliteJournal, type SqliteJournalOptions } from './sqlite/journal.ts'
 export type {
   Append,
   Blob,
