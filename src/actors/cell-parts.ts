@@ -5,7 +5,7 @@ import type { MessageContext } from './context.ts'
 import type { Observers } from './observers.ts'
 import type { OpenAsks } from './open-asks.ts'
 import type { TimerBook } from './timers.ts'
-import type { Record } from './durable/record.ts'
+import type { DurableRecord } from './durable/record.ts'
 import type { Monitor } from './watch.ts'
 
 /** What a supervisor decided about a failure, for the moment that the cell has ended. */
@@ -22,7 +22,7 @@ export interface Spent {
 /** The parts of a cell that most actors never need: kept apart so that an idle actor stays small. */
 export class CellParts {
   /** Its journal, when it is durable. */
-  record: Record | undefined
+  record: DurableRecord | undefined
   random: Random | undefined
   timers: TimerBook | undefined
   abort: AbortController | undefined

@@ -21,7 +21,7 @@ import { Lane } from './lane.ts'
 import { LocalRef } from './ref.ts'
 import { launch, start } from './starting.ts'
 import { discard } from './succession.ts'
-import type { Record } from './durable/record.ts'
+import type { DurableRecord } from './durable/record.ts'
 import { TimerBook, type Timer } from './timers.ts'
 import { deathPact, deathPactType, reactToChild } from './watching.ts'
 
@@ -148,7 +148,7 @@ export class Cell {
   }
 
   /** Its journal, when it is durable. */
-  get record(): Record | undefined {
+  get record(): DurableRecord | undefined {
     return this.madeParts?.record
   }
 

@@ -41,7 +41,8 @@ export interface ChildRules {
   readonly keepMailbox: boolean
   /** With `keepMailbox`: a failing message is tried again until it failed so many times, then it is a dead letter. */
   readonly poisonAfter: number | undefined
-  readonly stateOnRestart: 'fresh' | 'snapshot'
+  /** `replay`: by the journal, which is how durable actors always come back, and others cannot. */
+  readonly stateOnRestart: 'fresh' | 'snapshot' | 'replay'
   readonly progressWithinMs: number | undefined
   readonly budget: Budget | undefined
   /** Leaves memory when it has nothing to do, and comes back when it is wanted: a durable actor that `get` started. */

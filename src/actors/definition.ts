@@ -5,6 +5,7 @@ import { isSegment } from '../core/ids.ts'
 import type { ExitReason } from '../core/exit.ts'
 import type { HandlerContext } from './actor-context.ts'
 import { durableHost } from './durable/host.ts'
+import { durableMachineHost } from './durable/machine-host.ts'
 import { durability, type Durability, type DurableOptions } from './durable/options.ts'
 import { HandlerLogic, type HandlerSnapshot } from './handler-logic.ts'
 import type { Host } from './host.ts'
@@ -167,6 +168,11 @@ export function defineActor(
     throw new DefinitionInvalidError(`${options.name}.machine`, 'is no function that builds the chart')
   if ('machine' in options) return defineMachine(options)
   // Such logic knows its own events only: a callback or a reducer must not be handed signals that it never heard of.
+  if ('logic' in options && options.durable !== undefined && options.durable !== false)
+    throw new DefinitionInvalidError(
+      options.name,
+      'is durable logic of a kind that no journal can bring back: give machine or on',
+    )
   if ('logic' in options) return define(options, options.logic, rootHost, false, () => false)
   checkHandlers(options.name, options.protocol, options.on)
   const logic = new HandlerLogic({ state: options.state ?? (() => undefined), on: options.on })
@@ -183,7 +189,9 @@ export function defineActor(
 function defineMachine(options: MachineActorOptions<Protocol, AnyStateMachine, z.ZodType>): ActorDefinition {
   const machine = options.machine(machineTools)
   const events: readonly string[] = machine.events
-  return define(options, machine, rootHost, false, (type) => events.includes(type))
+  const isDurable = options.durable !== undefined && options.durable !== false
+  const host = isDurable ? durableMachineHost(machine) : rootHost
+  return define(options, machine, host, false, (type) => events.includes(type))
 }
 
 function define(

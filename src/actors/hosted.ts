@@ -7,6 +7,7 @@ export type RootActor = Actor<AnyActorLogic>
 
 /** One XState root actor and what its cell needs to know of it. The cell has it as its `hosted`. */
 export class Hosted {
+  readonly cell: Cell
   readonly actor: RootActor
   /** Its logic runs code that goes on after an `await`, which has to be known as this cell's. */
   readonly isAsync: boolean
@@ -21,7 +22,8 @@ export class Hosted {
   /** Interrupted children that the chart was told of, and took it. */
   readonly reported = new Set<string>()
 
-  constructor(actor: RootActor, isAsync: boolean) {
+  constructor(cell: Cell, actor: RootActor, isAsync: boolean) {
+    this.cell = cell
     this.actor = actor
     this.isAsync = isAsync
     hostedByActor.set(actor, this)
@@ -38,6 +40,9 @@ export const settledType = 'xstate.echelon.settled'
 
 /** The context of the message that an XState-hosted actor of ours is at. */
 export const hostedContext = (actor: object): MessageContext | undefined => hostedByActor.get(actor)?.context
+
+/** What an XState root actor is hosted as. */
+export const hostedOf = (actor: object): Hosted | undefined => hostedByActor.get(actor)
 
 /** The XState actor inside a cell, when there is one. */
 export const xstateActorOf = (cell: Cell): RootActor | undefined => hostedIn(cell)?.actor

@@ -8,6 +8,29 @@ export function guarded(logic: AnyActorLogic): AnyActorLogic {
   if (!isMachine(logic)) return logic
   const known = guardedMachines.get(logic)
   if (known !== undefined) return known
+  const copy = guardedCopy(logic)
+  guardedMachines.set(logic, copy)
+  return copy
+}
+
+/** What goes on around a transition of the actor `self`: it has to run `step` once, and gives what that gives. */
+export type AroundTransition = (
+  self: object,
+  before: AnyMachineSnapshot,
+  event: AnyEventObject,
+  step: () => AnyMachineSnapshot,
+) => AnyMachineSnapshot
+
+/** A guarded machine that tells of its transitions. */
+export function watchedMachine(machine: AnyStateMachine, around: AroundTransition): AnyStateMachine {
+  const copy = guardedCopy(machine)
+  const { transition } = copy
+  copy.transition = (snapshot: AnyMachineSnapshot, event: AnyEventObject, scope: { readonly self: object }) =>
+    around(scope.self, snapshot, event, () => transition(snapshot, event, scope as never))
+  return copy
+}
+
+function guardedCopy(logic: AnyStateMachine): AnyStateMachine {
   // XState types what a chart invokes as anything: it is logic, by name.
   const actors = Object.entries(logic.implementations.actors as Record<string, AnyActorLogic>)
   const invoked = actors.map(([src, child]) => [src, guarded(child)] as const)
@@ -22,7 +45,6 @@ export function guarded(logic: AnyActorLogic): AnyActorLogic {
     if (isError(event.type) && !namesError(snapshot, event.type)) throw event['error']
     return transition(snapshot, event, scope)
   }
-  guardedMachines.set(logic, copy)
   return copy
 }
 

@@ -17,6 +17,7 @@ import {
 import { NotHostedError } from '../core/errors.ts'
 import type { ActorContext } from './actor-context.ts'
 import type { MessageContext } from './context.ts'
+import { effectLogic } from './durable/effect-logic.ts'
 import type { Signal } from './definition.ts'
 import type { Protocol, ReceivedOf, ReplyOf } from './protocol.ts'
 import { hostedContext } from './hosted.ts'
@@ -84,6 +85,11 @@ export interface MachineTools<P extends Protocol> {
   readonly act: <C extends MachineContext, X extends EventObject, E extends EventObject>(
     run: (actor: ActorContext<P>, args: ActionArgs<C, X, E>) => unknown,
   ) => (args: ActionArgs<C, X, E>) => void
+  /**
+   * An effect to be invoked: `setup({ actors: { charge: effect('charge', ({ input }) => …) } })`. In a durable actor it
+   * runs once for its key, and is taken up again after a crash.
+   */
+  readonly effect: typeof effectLogic
   /** An action that sets the current event aside until `unstashAll`. */
   readonly stash: PlainAction
   readonly unstashAll: PlainAction
@@ -111,6 +117,7 @@ const tools: MachineTools<Protocol> = {
       })
     }
   },
+  effect: effectLogic,
   stash: (args) => contextOf(args)?.stash(),
   unstashAll: (args) => contextOf(args)?.unstashAll(),
   postpone: (args) => contextOf(args)?.postpone(),

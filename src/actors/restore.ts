@@ -56,22 +56,42 @@ interface Interruption {
 /** Where a restart from the last snapshot begins: the state before the failure, its timers, its invocations failed. */
 export function restorePoint(previous: Cell, last: HostedSnapshot): RestorePoint | undefined {
   if (!('machine' in last || 'context' in last)) return undefined
-  const persisted: Snapshot<unknown> & { children?: Record<string, { snapshot: Snapshot<unknown> }> } =
-    previous.definition.logic.getPersistedSnapshot({ ...last, status: 'active', error: undefined })
+  const persisted: PersistedChart = previous.definition.logic.getPersistedSnapshot({
+    ...last,
+    status: 'active',
+    error: undefined,
+  })
   const reported = hostedIn(previous)?.reported
+  const { snapshot, interrupted } = interruptChildren(previous.path, persisted, (id, { status, error }) => {
+    if (status === 'active' || status === 'stopped') return true
+    return error instanceof InterruptedError && reported?.has(id) === false
+  })
+  return { snapshot, timers: timersAtEnd.get(previous) ?? [], interrupted }
+}
+
+interface PersistedChild {
+  readonly src: unknown
+  readonly snapshot: Snapshot<unknown>
+}
+
+export type PersistedChart = Snapshot<unknown> & { readonly children?: Readonly<Record<string, PersistedChild>> }
+
+/** A persisted snapshot whose cut-off children have failed, since they are never silently run again. */
+export function interruptChildren(
+  path: string,
+  persisted: PersistedChart,
+  isCut: (id: string, snapshot: Snapshot<unknown>, src: unknown) => boolean,
+): { readonly snapshot: Snapshot<unknown>; readonly interrupted: readonly Interruption[] } {
+  if (persisted.children === undefined) return { snapshot: persisted, interrupted: [] }
   const interrupted: Interruption[] = []
-  const children = Object.entries(persisted.children ?? {}).map(([id, child]): readonly [string, object] => {
-    const { status, error: failure } = child.snapshot
-    const isCut = status === 'active' || status === 'stopped'
-    if (!isCut && !(failure instanceof InterruptedError && reported?.has(id) === false)) return [id, child]
-    const error = new InterruptedError(previous.path, id)
+  const children = Object.entries(persisted.children).map(([id, child]): readonly [string, object] => {
+    if (!isCut(id, child.snapshot, child.src)) return [id, child]
+    const error = new InterruptedError(path, id)
     interrupted.push({ id, error })
     // XState starts no child that has failed, and says nothing of it.
     return [id, { ...child, snapshot: { ...child.snapshot, status: 'error', error } }]
   })
-  const snapshot =
-    persisted.children === undefined ? persisted : { ...persisted, children: Object.fromEntries(children) }
-  return { snapshot, timers: timersAtEnd.get(previous) ?? [], interrupted }
+  return { snapshot: { ...persisted, children: Object.fromEntries(children) } as PersistedChart, interrupted }
 }
 
 /** Arms the timers of a restored chart again, and tells it of its interrupted children in a turn of its own. */
@@ -88,7 +108,7 @@ export function resume(cell: Cell, hosted: Hosted, { timers, interrupted }: Rest
 }
 
 /** Tells a chart of its interrupted children, as XState tells of one that failed, until it fails itself. */
-function reportInterrupted(hosted: Hosted, interrupted: readonly Interruption[]): void {
+export function reportInterrupted(hosted: Hosted, interrupted: readonly Interruption[]): void {
   for (const { id, error } of interrupted) {
     hosted.actor.send({ type: `xstate.error.actor.${id}`, error, actorId: id })
     if (hosted.ended || snapshotOf(hosted.actor).status === 'error') return

@@ -1,4 +1,4 @@
-import { createActor, type AnyEventObject, type AnyMachineSnapshot, type Snapshot } from 'xstate'
+import { createActor, type AnyActorLogic, type AnyEventObject, type AnyMachineSnapshot, type Snapshot } from 'xstate'
 import type { TimerHandle } from '../core/clock.ts'
 import { MessageUnhandledError } from '../core/errors.ts'
 import { eventChannels } from '../core/events.ts'
@@ -24,44 +24,11 @@ export const rootHost: Host = {
 
   start(cell, previous) {
     const restored = keepsState(cell, previous) ? restorePoint(previous, previous.snapshot) : undefined
-    const { inspect } = cell.rules
-    const actor = createActor(guarded(cell.definition.logic), {
-      id: cell.name,
-      input: cell.input,
-      clock: cellClock(cell),
-      ...(inspect === undefined ? {} : { inspect }),
-      ...(restored === undefined ? {} : { snapshot: restored.snapshot }),
-    })
-    const isAsync = runsAsyncCode(cell.definition.logic)
-    const hosted = new Hosted(actor, isAsync)
-    cell.hosted = hosted
-    actor.subscribe({
-      next: (snapshot: Snapshot<unknown>) => {
-        if (hosted.ended) return
-        const changed = cell.hasSetAside && changedValue(hosted.snapshot, snapshot)
-        hosted.snapshot = snapshot
-        cell.publish(hosted, changed)
-      },
-      error: (error) => {
-        stopChildren(actor)
-        if (hosted.ended && hosted.context === undefined) {
-          sayFailed(cell, error, undefined) // its stop failed: nothing is left to crash
-          return
-        }
-        hosted.failure = { error }
-        if (hosted.context === undefined && cell.status !== 'starting') takeFailure(cell, hosted)
-      },
-      complete: () => {
-        if (!hosted.ended) cell.stopSelf(exits.normal)
-      },
-    })
+    const hosted = createHosted(cell, guarded(cell.definition.logic), cell.input, restored?.snapshot)
     if (cell.rules.stateOnRestart === 'snapshot') keepTimers(cell, hosted)
-    if (isAsync) runAsync(new MessageContext(cell, { type: 'actor.started' }, undefined), () => actor.start())
-    else actor.start()
-    if (hosted.failure !== undefined) throw hosted.failure.error
-    hosted.snapshot = snapshotOf(actor)
+    startHosted(cell, hosted)
     if (restored !== undefined) resume(cell, hosted, restored)
-    if (snapshotOf(actor).status === 'done') cell.stopSelf(exits.normal)
+    if (snapshotOf(hosted.actor).status === 'done') cell.stopSelf(exits.normal)
   },
 
   react(context) {
@@ -90,6 +57,55 @@ export const rootHost: Host = {
     hosted.actor.stop()
     if (hosted.snapshot !== undefined) hosted.snapshot = endedSnapshot(hosted.snapshot, reason)
   },
+}
+
+/** Makes the root actor of a cell, which does not run yet: fresh, or from a persisted snapshot. */
+export function createHosted(
+  cell: Cell,
+  logic: AnyActorLogic,
+  input: unknown,
+  snapshot: Snapshot<unknown> | undefined,
+): Hosted {
+  const { inspect } = cell.rules
+  const actor = createActor(logic, {
+    id: cell.name,
+    input,
+    clock: cellClock(cell),
+    ...(inspect === undefined ? {} : { inspect }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+  })
+  const hosted = new Hosted(cell, actor, runsAsyncCode(cell.definition.logic))
+  cell.hosted = hosted
+  actor.subscribe({
+    next: (next: Snapshot<unknown>) => {
+      if (hosted.ended) return
+      const changed = cell.hasSetAside && changedValue(hosted.snapshot, next)
+      hosted.snapshot = next
+      cell.publish(hosted, changed)
+    },
+    error: (error) => {
+      stopChildren(actor)
+      if (hosted.ended && hosted.context === undefined) {
+        sayFailed(cell, error, undefined) // its stop failed: nothing is left to crash
+        return
+      }
+      hosted.failure = { error }
+      if (hosted.context === undefined && cell.status !== 'starting') takeFailure(cell, hosted)
+    },
+    complete: () => {
+      if (!hosted.ended) cell.stopSelf(exits.normal)
+    },
+  })
+  return hosted
+}
+
+/** Runs its first step. Throws what the logic throws. */
+export function startHosted(cell: Cell, hosted: Hosted): void {
+  const { actor, isAsync } = hosted
+  if (isAsync) runAsync(new MessageContext(cell, { type: 'actor.started' }, undefined), () => actor.start())
+  else actor.start()
+  if (hosted.failure !== undefined) throw hosted.failure.error
+  hosted.snapshot = snapshotOf(actor)
 }
 
 /** Whether a chart does anything about a question; if not, its asker learns so at once, not at its deadline. */

@@ -39,7 +39,7 @@ export interface ChildOptions<D> {
   readonly keepMailbox?: boolean
   /** With `keepMailbox`: a failing message is tried again until it failed `after` times, then it is a dead letter. */
   readonly poison?: { readonly after: number }
-  /** State of the next incarnation: its first (default), or the last before the failure. */
+  /** State of the next incarnation: its first (default), the last before the failure, or for a durable actor what its journal says. */
   readonly stateOnRestart?: ChildRules['stateOnRestart']
   /** One message may take so long without `progress()`; longer is a failure with `STUCK`. */
   readonly progress?: { readonly withinMs: number }
@@ -96,7 +96,7 @@ export function child<D extends AnyDefinition>(definition: D, options: ChildOpti
     progress,
     budget,
     decide,
-    stateOnRestart = 'fresh',
+    stateOnRestart = definition.durable === undefined ? 'fresh' : 'replay',
     inspect,
   } = options
   const spec: ChildSpec<D> = {
@@ -131,7 +131,7 @@ export function toChildSpec(given: ChildInput): ChildSpec {
   throw new ChildSpecInvalidError(describeError(unknown), 'is neither a definition nor made by child()')
 }
 
-const statesOnRestart: readonly string[] = ['fresh', 'snapshot'] satisfies ChildSpec['stateOnRestart'][]
+const statesOnRestart: readonly string[] = ['fresh', 'snapshot', 'replay'] satisfies ChildSpec['stateOnRestart'][]
 
 const resources: readonly string[] = ['usd', 'tokens', 'calls', 'messages', 'wallMs'] satisfies (keyof NonNullable<
   ChildSpec['budget']
@@ -157,7 +157,9 @@ function checkSpec(spec: ChildSpec): void {
     refuse(`shutdown ${shutdown} is no time: give milliseconds of 0 or more, infinity or brutal_kill`)
   }
   if (!statesOnRestart.includes(stateOnRestart))
-    refuse(`stateOnRestart '${stateOnRestart}' is neither fresh nor snapshot`)
+    refuse(`stateOnRestart '${stateOnRestart}' is none of fresh, snapshot, replay`)
+  if ((stateOnRestart === 'replay') !== (spec.definition.durable !== undefined))
+    refuse('stateOnRestart replay is for durable actors, which come back in no other way')
   if (poisonAfter !== undefined && (!Number.isSafeInteger(poisonAfter) || poisonAfter < 1))
     refuse(`poison.after ${poisonAfter} is not a positive integer`)
   if (poisonAfter !== undefined && !keepMailbox) refuse('poison needs keepMailbox: otherwise no message is tried again')

@@ -18,6 +18,11 @@ export interface TestRuntime extends AsyncDisposable {
   until<T>(promise: Promise<T>): Promise<T>
 }
 
+export interface TestRuntimeOptions extends Omit<RuntimeOptions, 'clock' | 'scheduler'> {
+  /** Default: a new one. Give the one of an earlier runtime to go on in its time, as after a restart. */
+  readonly clock?: VirtualClock
+}
+
 /**
  * Creates a runtime under virtual time; the seed is fixed unless `options` names one. Tests with it never sleep:
  * ```ts
@@ -28,10 +33,10 @@ export interface TestRuntime extends AsyncDisposable {
  * ```
  * Rejects as `createRuntime` does.
  */
-export async function createTestRuntime(
-  options: Omit<RuntimeOptions, 'clock' | 'scheduler'> = {},
-): Promise<TestRuntime> {
-  const clock = new VirtualClock()
+export async function createTestRuntime({
+  clock = new VirtualClock(),
+  ...options
+}: TestRuntimeOptions = {}): Promise<TestRuntime> {
   const scheduler = new ManualScheduler()
   const settle = (): Promise<void> => scheduler.settle()
   const advance = async (ms: number): Promise<void> => {

@@ -48,7 +48,7 @@ describe('a child spec', () => {
     ['a shutdown that is no number', { shutdown: NaN }, /is no time/],
     ['an infinite number as shutdown', { shutdown: Infinity }, /give milliseconds of 0 or more, infinity/],
     ['a shutdown that there is not', { shutdown: 'soon' }, /is no time/],
-    ['a state policy that there is not', { stateOnRestart: 'replay' }, /neither fresh nor snapshot/],
+    ['a state policy that there is not', { stateOnRestart: 'replay' }, /none of fresh, snapshot, replay/],
     ['poison after no failure', { keepMailbox: true, poison: { after: 0 } }, /poison.after 0/],
     ['poison after half a failure', { keepMailbox: true, poison: { after: 1.5 } }, /poison.after 1.5/],
     ['poison without a kept mailbox', { poison: { after: 1 } }, /poison needs keepMailbox/],

@@ -6,7 +6,7 @@ import type { Cell } from '../cell.ts'
 import { zombie } from '../cell-events.ts'
 import type { Outcome } from './bodies.ts'
 import { DoubtLimitError, EffectFailedError, EffectResultTooLargeError, EffectTimeoutError } from './errors.ts'
-import { failureOf, type Record } from './record.ts'
+import { failureOf, type DurableRecord } from './record.ts'
 import type { Turn } from './turn.ts'
 import { decode, encode } from './values.ts'
 
@@ -39,11 +39,10 @@ export interface EffectOptions {
 }
 
 /** The function of an effect: what it gives has to be data. */
-export type EffectFunction<Value> = (run: EffectRun) => Value | Promise<Value>
+export type EffectFunction<Value> = (run: EffectRun) => Value | PromiseLike<Value>
 
 /** The same key for every attempt of an effect: of its actor and its key only. */
-export const idempotencyKeyOf = (stream: string, key: string): string =>
-  hashOf(`${stream}\n${key}`)
+export const idempotencyKeyOf = (stream: string, key: string): string => hashOf(`${stream}\n${key}`)
 
 /** Runs code of an effect as nobody's handler: what it asks and tells is its own, and no replay goes through it. */
 export type Detached = <T>(run: () => T) => T
@@ -83,7 +82,7 @@ export function runEffect(
 /** One effect of a durable actor, on its way from intent to outcome. */
 class Effect {
   readonly #cell: Cell
-  readonly #record: Record
+  readonly #record: DurableRecord
   readonly #turn: Turn | undefined
   readonly #key: string
   readonly #fn: EffectFunction<unknown>
@@ -92,7 +91,7 @@ class Effect {
 
   constructor(
     cell: Cell,
-    record: Record,
+    record: DurableRecord,
     turn: Turn | undefined,
     key: string,
     fn: EffectFunction<unknown>,

@@ -8,7 +8,7 @@ import { isPromise } from '../handler-logic.ts'
 import type { Host } from '../host.ts'
 import { leanHost } from '../lean-host.ts'
 import { JournalMissingError, NotReplayableError } from './errors.ts'
-import { Record } from './record.ts'
+import { DurableRecord } from './record.ts'
 import { Recovery, type Rebuild } from './recovery.ts'
 import type { Turn } from './turn.ts'
 
@@ -21,7 +21,7 @@ export function durableHost(logic: HandlerLogic): Host {
     ...leanHost(logic),
     start(cell) {
       const record = openRecord(cell, true)
-      void bringBack(cell, record, rebuildOf(cell, logic))
+      void bringBack(cell, record, rebuildOf(cell, logic), () => undefined)
     },
     react(context) {
       const { cell, message, envelope } = context
@@ -39,20 +39,21 @@ export function durableHost(logic: HandlerLogic): Host {
 }
 
 /** Gives a cell its record, and holds its messages back until it is ready. @throws {JournalMissingError} `JOURNAL_MISSING` */
-export function openRecord(cell: Cell, hasAlarm: boolean): Record {
+export function openRecord(cell: Cell, hasAlarm: boolean): DurableRecord {
   const { durability } = cell.kernel
   const { durable } = cell.definition
   if (durability === undefined || durable === undefined) throw new JournalMissingError(cell.path)
-  const record = new Record(cell, durable, durability, hasAlarm)
+  const record = new DurableRecord(cell, durable, durability, hasAlarm)
   cell.parts.record = record
   cell.block()
   return record
 }
 
-/** Recovers, then lets the messages in. A recovery that fails is the failure of the actor. */
-export async function bringBack(cell: Cell, record: Record, rebuild: Rebuild): Promise<void> {
+/** Recovers, runs `begin` and then lets the messages in. A recovery that fails is the failure of the actor. */
+export async function bringBack(cell: Cell, record: DurableRecord, rebuild: Rebuild, begin: () => void): Promise<void> {
   try {
     await record.port.recover(() => new Recovery(cell, record, rebuild).run())
+    if (cell.status === 'running') begin()
   } catch (error) {
     record.fail(asError(error))
     if (cell.status === 'stopped') return
@@ -96,7 +97,7 @@ function rebuildOf(cell: Cell, logic: HandlerLogic): Rebuild {
       apply(next)
       return undefined
     },
-    state: () => cell.hosted,
+    digested: () => cell.hosted,
   }
 }
 
@@ -110,7 +111,12 @@ function inContext<T>(context: MessageContext, run: () => T): T {
   }
 }
 
-function takeTurn(logic: HandlerLogic, context: MessageContext, record: Record, turn: Turn): Promise<void> | undefined {
+function takeTurn(
+  logic: HandlerLogic,
+  context: MessageContext,
+  record: DurableRecord,
+  turn: Turn,
+): Promise<void> | undefined {
   const { cell } = context
   const finish = (next: unknown): void => {
     const before = cell.hosted
@@ -121,7 +127,8 @@ function takeTurn(logic: HandlerLogic, context: MessageContext, record: Record, 
       return
     }
     turn.script?.checkEnd()
-    record.handled(turn, () => state, changed)
+    const kept = (): unknown => state
+    record.handled(turn, { kept, digested: kept }, changed)
     if (changed) cell.publish(state)
   }
   try {
@@ -137,7 +144,7 @@ function takeTurn(logic: HandlerLogic, context: MessageContext, record: Record, 
 
 async function settle(
   context: MessageContext,
-  record: Record,
+  record: DurableRecord,
   turn: Turn,
   pending: Promise<unknown>,
   finish: (next: unknown) => void,

@@ -1,6 +1,6 @@
 import type { Journal } from '../../core/journal.ts'
 import type { InDoubt, Resolution } from '../../core/services.ts'
-import type { Record as DurableRecord } from './record.ts'
+import type { DurableRecord } from './record.ts'
 
 /** What durable actors need from their runtime. */
 export interface DurabilityPort {

@@ -19,6 +19,13 @@ const mostUnderway = 1024
 /** Bytes of state that are checked per message on average: a large state is checked more rarely. */
 const checkedBytes = 4096
 
+/** A state as the journal keeps it, made when it is needed. */
+export interface KeptState {
+  readonly kept: () => unknown
+  /** The part of it in which a replay has to agree. */
+  readonly digested: () => unknown
+}
+
 /** What goes to the disk next. */
 interface Draft {
   readonly expectedSeq: number
@@ -42,7 +49,7 @@ export const failureOf = (error: unknown): Failed['error'] => {
  * 2. An output is released after everything before it is on disk, or refused when that failed; never both.
  * 3. After a failed append nothing more is written: the actor ends, and the next incarnation knows what the disk knows.
  */
-export class Record {
+export class DurableRecord {
   readonly cell: Cell
   readonly stream: string
   readonly options: Durability
@@ -119,12 +126,20 @@ export class Record {
 
   // ---- entries ------------------------------------------------------------------------------------------------------
 
-  /** A turn for a message that was taken from the mailbox. */
-  open(message: Message, delivery: Delivery | undefined): Turn {
+  /** Whether nothing was ever written to its stream. */
+  get isEmpty(): boolean {
+    return this.#seq === 0
+  }
+
+  /** A turn for a message that was taken from the mailbox. `timer`: it is the delayed event of this name. */
+  open(message: Message, delivery: Delivery | undefined, timer?: string): Turn {
     const { stream, ledger } = this
     const nowMs = this.#nowMs
     this.lastBusyMs = this.cell.kernel.clock.now()
-    if (delivery === undefined) return new Turn(stream, ledger.turns, nowMs, undefined, { message }, undefined)
+    if (delivery === undefined) {
+      const received = timer === undefined ? { message } : { timer, message }
+      return new Turn(stream, ledger.turns, nowMs, undefined, received, undefined)
+    }
     if (delivery.kind === 'incoming') {
       const turn = new Turn(stream, ledger.turns, nowMs, undefined, { id: delivery.id, message }, undefined)
       turn.hold(delivery)
@@ -140,10 +155,9 @@ export class Record {
   }
 
   /** The first entry of a stream. */
-  created(): void {
-    if (this.#seq > 0) return
+  created(atMs: number): void {
     const { definition, input } = this.ledger
-    this.#push('created', this.#nowMs, { definition, input })
+    this.#push('created', atMs, { definition, input })
   }
 
   /** A message that has to be on disk before it is handled. Gives its entry. */
@@ -165,15 +179,15 @@ export class Record {
   }
 
   /** A turn ended well; `state` is the one after it. @throws {NotSerializableError} `NOT_SERIALIZABLE` for a state that is no data. */
-  handled(turn: Turn, state: () => unknown, changed: boolean): void {
+  handled(turn: Turn, state: KeptState, changed: boolean): void {
     if (turn.isReplay) return
     if (changed || turn.leavesTrace) {
-      const digest = this.#check(state)
+      const digest = this.#check(state.digested)
       const body: Handled = { ...takenBy(turn), ...(digest === undefined ? {} : { digest }) }
       this.#push('handled', turn.atMs, body)
       this.ledger.handled(body, turn.atMs, turn.timers)
       if (turn.timers !== undefined || turn.received.timer !== undefined) this.alarm?.rearm()
-      this.#considerSnapshot(state)
+      this.#considerSnapshot(state.kept)
     }
     for (const output of turn.outputs ?? []) this.release(output)
   }
@@ -232,6 +246,7 @@ export class Record {
   }
 
   #push(kind: EntryKind, atMs: number, body: unknown): number {
+    if (this.#seq === 0 && kind !== 'created') this.created(atMs)
     const entry: NewEntry = { kind, version: this.options.version, atMs, body: encode(body, kind) }
     this.#seq += 1
     this.#entriesSinceSnapshot += 1

@@ -9,21 +9,21 @@ import { describeError } from '../../core/exit.ts'
 import { ReplayDivergedError, StreamMismatchError } from './errors.ts'
 import { digestOf, Ledger } from './ledger.ts'
 import { Migrator } from './migrate.ts'
-import type { Record } from './record.ts'
+import type { DurableRecord } from './record.ts'
 import { Script, type Begun } from './script.ts'
 import { Turn } from './turn.ts'
 import { encode } from './values.ts'
 
 /** The logic of an actor that is being brought back. */
 export interface Rebuild {
-  /** Begins with the first state, for the input that the ledger has. */
-  begin(): void
+  /** Begins with the first state, for the input that the ledger has, at `atMs`. */
+  begin(atMs: number): void
   /** Begins with the state of a snapshot. */
   restore(state: unknown): void
   /** Goes through a message again, without effects. Throws what the logic throws. */
   replay(turn: Turn, message: Message): Promise<void> | undefined
-  /** The state that it has come to, as a snapshot would keep it. */
-  state(): unknown
+  /** The part of the state that it has come to in which it has to agree. */
+  digested(): unknown
 }
 
 interface Effects {
@@ -43,7 +43,7 @@ const progressEvery = 10_000
  */
 export class Recovery {
   readonly #cell: Cell
-  readonly #record: Record
+  readonly #record: DurableRecord
   readonly #rebuild: Rebuild
   readonly #migrator: Migrator
   /** Effects of messages that are not handled yet, by their entry. */
@@ -54,7 +54,7 @@ export class Recovery {
   /** Whether everything so far was written by the current version: only then states must be equal. */
   #isExact = true
 
-  constructor(cell: Cell, record: Record, rebuild: Rebuild) {
+  constructor(cell: Cell, record: DurableRecord, rebuild: Rebuild) {
     this.#cell = cell
     this.#record = record
     this.#rebuild = rebuild
@@ -67,8 +67,8 @@ export class Recovery {
     const { clock } = this.#cell.kernel
     const startMs = clock.now()
     const { snapshot, entries, lastSeq } = await port.journal.load(stream)
-    if (snapshot === undefined) this.#rebuild.begin()
-    else this.#restore(snapshot.seq, snapshot.version, snapshot.body)
+    if (lastSeq === 0) this.#rebuild.begin(clock.wallNow())
+    if (snapshot !== undefined) this.#restore(snapshot.seq, snapshot.version, snapshot.body)
     for (let page = entries; ; page = await port.journal.read(stream, this.#seq)) {
       for (const entry of page) {
         const replayed = this.#apply(entry)
@@ -122,7 +122,7 @@ export class Recovery {
       case 'created':
         this.#checkDefinition(body.definition)
         ledger.input = body.input
-        this.#rebuild.begin()
+        this.#rebuild.begin(atMs)
         return undefined
       case 'received':
         ledger.received(seq, { ...body, message: this.#migrator.message(body.message, version, seq) })
@@ -177,7 +177,7 @@ export class Recovery {
     ledger.handled(body, atMs, turn.timers)
     if (!this.#migrator.isCurrent(version)) this.#isExact = false
     if (!this.#isExact || body.digest === undefined) return
-    const state = encode(this.#rebuild.state(), 'state')
+    const state = encode(this.#rebuild.digested(), 'state')
     if (digestOf(state) !== body.digest)
       throw new ReplayDivergedError(
         stream,

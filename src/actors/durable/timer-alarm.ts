@@ -1,6 +1,6 @@
 import type { TimerHandle } from '../../core/clock.ts'
 import { Envelope } from '../envelope.ts'
-import type { Record } from './record.ts'
+import type { DurableRecord } from './record.ts'
 import type { Output } from './turn.ts'
 import { comeBack, type DurableTimer } from '../schedule.ts'
 
@@ -21,12 +21,12 @@ export type Delivery =
  * when is in the ledger, and what has rung is in the mailbox until the actor takes it up.
  */
 export class TimerAlarm {
-  readonly #record: Record
+  readonly #record: DurableRecord
   /** Keys whose tick is in the mailbox, with their due time. */
   readonly #rung = new Map<string, number>()
   #handle: TimerHandle | undefined
 
-  constructor(record: Record) {
+  constructor(record: DurableRecord) {
     this.#record = record
   }
 

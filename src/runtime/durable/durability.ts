@@ -1,5 +1,5 @@
 import type { DurabilityPort } from '../../actors/durable/port.ts'
-import type { Record as DurableRecord } from '../../actors/durable/record.ts'
+import type { DurableRecord } from '../../actors/durable/record.ts'
 import { eventChannels } from '../../core/events.ts'
 import { actorPath } from '../../core/ids.ts'
 import type { Journal } from '../../core/journal.ts'

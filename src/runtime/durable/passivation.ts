@@ -1,4 +1,4 @@
-import type { Record as DurableRecord } from '../../actors/durable/record.ts'
+import type { DurableRecord } from '../../actors/durable/record.ts'
 import type { Clock, TimerHandle } from '../../core/clock.ts'
 import { eventChannels } from '../../core/events.ts'
 import { exits } from '../../core/exit.ts'

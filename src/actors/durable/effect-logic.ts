@@ -1,0 +1,52 @@
+import { fromPromise, type PromiseActorLogic } from 'xstate'
+import { hashOf } from '../../core/hash.ts'
+import type { Cell } from '../cell.ts'
+import { detachedIn } from '../context.ts'
+import { hostedOf } from '../hosted.ts'
+import { runEffect, type EffectOptions, type EffectRun } from './effects.ts'
+
+/** What an effect of a chart is given: what the chart invokes it with, and what every effect is given. */
+export interface InvokedEffect<Input> extends EffectRun {
+  readonly input: Input
+}
+
+const effectLogics = new WeakSet<object>()
+
+/** Whether something that a chart invokes is an effect, which is taken up again after a crash. */
+export const isEffectLogic = (logic: unknown): boolean =>
+  typeof logic === 'object' && logic !== null && effectLogics.has(logic)
+
+/**
+ * An effect as something that a chart invokes: `invoke: { src: 'charge', onDone: … }`. `key` names it in the life of its
+ * actor, as for `effect` in a handler; give a function when the chart invokes it for several things. Outside of a
+ * runtime it just runs.
+ */
+export function effectLogic<Output, Input = undefined>(
+  key: string | ((input: Input) => string),
+  fn: (run: InvokedEffect<Input>) => Output | PromiseLike<Output>,
+  options: EffectOptions = {},
+): PromiseActorLogic<Output, Input> {
+  const logic = fromPromise<Output, Input>(async ({ input, self, signal }) => {
+    const name = typeof key === 'string' ? key : key(input)
+    const cell = cellAbove(self)
+    if (cell === undefined) return fn({ input, idempotencyKey: hashOf(name), signal, attempt: 1 })
+    const run = (given: EffectRun): Output | PromiseLike<Output> =>
+      fn({ ...given, input, signal: AbortSignal.any([given.signal, signal]) })
+    // What comes back is what `fn` gave, or gave before.
+    return (await runEffect(cell, undefined, name, run, options, detachedIn(cell), () => undefined)) as Output
+  })
+  effectLogics.add(logic)
+  return logic
+}
+
+/** The cell whose chart invoked an actor, at whatever depth. */
+function cellAbove(self: object): Cell | undefined {
+  for (let actor: object | undefined = self; actor !== undefined; actor = parentOf(actor)) {
+    const hosted = hostedOf(actor)
+    if (hosted !== undefined) return hosted.cell
+  }
+  return undefined
+}
+
+/** XState's actors know their parent, under this name. */
+const parentOf = (actor: object): object | undefined => (actor as { readonly _parent?: object })._parent
