@@ -17,6 +17,8 @@ export class Hosted {
   context: MessageContext | undefined
   /** Failure that XState reported, until the cell has taken it. */
   failure: { readonly error: unknown } | undefined
+  /** Told when XState is through with an event: it has done what the transition deferred, or failed in it. */
+  follower: { readonly settled: () => void; readonly failed: (error: unknown) => void } | undefined
   /** Its cell has ended: what XState still reports is of no interest. */
   ended = false
   /** Interrupted children that the chart was told of, and took it. */

@@ -78,12 +78,14 @@ export function createHosted(
   cell.hosted = hosted
   actor.subscribe({
     next: (next: Snapshot<unknown>) => {
+      hosted.follower?.settled()
       if (hosted.ended) return
       const changed = cell.hasSetAside && changedValue(hosted.snapshot, next)
       hosted.snapshot = next
       cell.publish(hosted, changed)
     },
     error: (error) => {
+      hosted.follower?.failed(error)
       stopChildren(actor)
       if (hosted.ended && hosted.context === undefined) {
         sayFailed(cell, error, undefined) // its stop failed: nothing is left to crash

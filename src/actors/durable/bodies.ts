@@ -12,7 +12,7 @@ const messageSchema = z.custom<Message>(
 const seqSchema = z.int().positive()
 const failureSchema = z.object({ name: z.string(), message: z.string(), code: z.string().optional() })
 
-const createdSchema = z.object({ definition: z.string(), input: z.unknown() })
+const createdSchema = z.object({ definition: z.string(), input: z.unknown().optional() })
 /** A message on disk. `id`: it is handled once, however often it comes. `timer`: it is the tick of one. */
 const receivedSchema = z.object({ id: z.string().optional(), timer: z.string().optional(), message: messageSchema })
 /** Either the message itself or the `received` entry that has it. */
@@ -55,7 +55,7 @@ const timerSchema = z.object({
 
 const snapshotSchema = z.object({
   definition: z.string(),
-  input: z.unknown(),
+  input: z.unknown().optional(),
   state: z.unknown(),
   turns: z.int().nonnegative(),
   timers: z.array(z.tuple([z.string(), timerSchema])),

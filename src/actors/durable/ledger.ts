@@ -111,7 +111,7 @@ export class Ledger {
     const outcomes = [...this.outcomes]
     const body: SnapshotBody = {
       definition: this.definition,
-      input: this.input,
+      ...(this.input === undefined ? {} : { input: this.input }),
       state,
       turns: this.turns,
       timers: [...this.timers],

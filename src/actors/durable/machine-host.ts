@@ -100,6 +100,17 @@ function keptState(machine: AnyStateMachine, snapshot: unknown): KeptState {
   }
 }
 
+/** A turn of a live chart that is going on. */
+interface OpenTurn {
+  readonly context: MessageContext
+  readonly turn: Turn
+  readonly before: AnyMachineSnapshot
+  after: AnyMachineSnapshot
+  /** What was at hand before: for an event from within nothing. */
+  readonly outer: MessageContext | undefined
+  readonly ambient: MessageContext | undefined
+}
+
 /** Notes what happens in one live chart. */
 class Recorder {
   readonly #cell: Cell
@@ -108,7 +119,7 @@ class Recorder {
   readonly #hosted: Hosted
   /** Which delay an event comes from. */
   readonly #delayed = new WeakMap<object, string>()
-  #turn: Turn | undefined
+  #open: OpenTurn | undefined
 
   constructor(cell: Cell, record: DurableRecord, machine: AnyStateMachine, hosted: Hosted) {
     this.#cell = cell
@@ -116,6 +127,14 @@ class Recorder {
     this.#machine = machine
     this.#hosted = hosted
     this.#followDelays()
+    hosted.follower = {
+      settled: () => {
+        this.#settle()
+      },
+      failed: (error) => {
+        this.#fail(error)
+      },
+    }
   }
 
   /** Whether something that it invoked or spawned is at work. */
@@ -140,29 +159,49 @@ class Recorder {
     }
   }
 
-  /** One transition is one turn. */
+  /** One transition is one turn, which ends when XState has done what the transition deferred: see `#settle`. */
   around(before: AnyMachineSnapshot, event: AnyEventObject, step: () => AnyMachineSnapshot): AnyMachineSnapshot {
     const hosted = this.#hosted
     if (hosted.ended) return step()
     const context = hosted.context?.message === event ? hosted.context : this.#contextOf(event)
     const turn = this.#record.open(event, context.envelope?.delivery, this.#delayed.get(event))
     context.turn = turn
-    const outer = { context: hosted.context, ambient: ambient.context, turn: this.#turn }
+    const open: OpenTurn = { context, turn, before, after: before, outer: hosted.context, ambient: ambient.context }
     hosted.context = context
     ambient.context = context
-    this.#turn = turn
+    this.#open = open
+    // What it throws comes back as a failure of the actor.
+    open.after = step()
+    return open.after
+  }
+
+  #settle(): void {
+    const open = this.#takeOpen()
+    if (open === undefined) return
     try {
-      const after = step()
-      this.#finish(context, turn, before, after)
-      return after
+      this.#finish(open)
     } catch (error) {
-      this.#record.failed(turn, error)
-      throw error
-    } finally {
-      hosted.context = outer.context
-      ambient.context = outer.ambient
-      this.#turn = outer.turn
+      this.#record.failed(open.turn, error)
+      this.#hosted.failure = { error }
+      if (open.outer === undefined) {
+        this.#hosted.failure = undefined
+        this.#cell.fail(error)
+      }
     }
+  }
+
+  #fail(error: unknown): void {
+    const open = this.#takeOpen()
+    if (open !== undefined) this.#record.failed(open.turn, error)
+  }
+
+  #takeOpen(): OpenTurn | undefined {
+    const open = this.#open
+    if (open === undefined) return undefined
+    this.#open = undefined
+    this.#hosted.context = open.outer
+    ambient.context = open.ambient
+    return open
   }
 
   /** Events from within come in nobody's message. */
@@ -170,7 +209,7 @@ class Recorder {
     return new MessageContext(this.#cell, event, undefined)
   }
 
-  #finish(context: MessageContext, turn: Turn, before: AnyMachineSnapshot, after: AnyMachineSnapshot): void {
+  #finish({ context, turn, before, after }: OpenTurn): void {
     if (!context.deferred) {
       this.#record.handled(turn, keptState(this.#machine, after), after !== before)
       return
@@ -199,13 +238,14 @@ class Recorder {
       const name = id ?? `unnamed-${ledger.turns}-${(unnamed += 1)}`
       if (source === actor && target === actor) {
         this.#delayed.set(event, name)
-        this.#turn?.setTimer(name, { dueMs: this.#turn.atMs + delay, message: event, recurrence: undefined })
+        const turn = this.#open?.turn
+        turn?.setTimer(name, { dueMs: turn.atMs + delay, message: event, recurrence: undefined })
       }
       schedule(source, target, event, delay, name)
     }
     scheduler.cancel = (source, id) => {
-      if (source === actor && (ledger.timers.has(id) || this.#turn?.timers?.has(id) === true))
-        this.#turn?.setTimer(id, undefined)
+      const turn = this.#open?.turn
+      if (source === actor && (ledger.timers.has(id) || turn?.timers?.has(id) === true)) turn?.setTimer(id, undefined)
       cancel(source, id)
     }
   }

@@ -28,7 +28,6 @@ export interface KeptState {
 
 /** What goes to the disk next. */
 interface Draft {
-  readonly expectedSeq: number
   readonly entries: NewEntry[]
   readonly blobs: Blob[]
   readonly outputs: Output[]
@@ -157,7 +156,7 @@ export class DurableRecord {
   /** The first entry of a stream. */
   created(atMs: number): void {
     const { definition, input } = this.ledger
-    this.#push('created', atMs, { definition, input })
+    this.#push('created', atMs, input === undefined ? { definition } : { definition, input })
   }
 
   /** A message that has to be on disk before it is handled. Gives its entry. */
@@ -257,7 +256,7 @@ export class DurableRecord {
 
   get #drafted(): Draft {
     if (this.#draft === undefined) {
-      this.#draft = { expectedSeq: this.#seq - 1, entries: [], blobs: [], outputs: [], snapshot: undefined }
+      this.#draft = { entries: [], blobs: [], outputs: [], snapshot: undefined }
       // What else this actor does in its turn goes with it.
       this.cell.kernel.defer(() => {
         this.#flush()
@@ -270,7 +269,7 @@ export class DurableRecord {
     const draft = this.#draft
     if (draft === undefined) return
     this.#draft = undefined
-    const { expectedSeq, entries, blobs, snapshot, outputs } = draft
+    const { entries, blobs, snapshot, outputs } = draft
     if (this.#failure !== undefined) {
       for (const output of outputs) output.refuse(this.#failure)
       return
@@ -280,6 +279,7 @@ export class DurableRecord {
     this.#holdBack()
     const wakeAtMs = this.ledger.wakeAtMs(this.#nowMs)
     const { stream } = this
+    const expectedSeq = this.#seq - entries.length
     const written = this.port.journal.append([{ stream, expectedSeq, entries, snapshot, blobs, wakeAtMs }])
     this.#last = written.then(
       () => {
@@ -319,8 +319,9 @@ export class DurableRecord {
     const isFirst = this.#failure === undefined
     this.fail(error)
     for (const output of outputs) output.refuse(error)
-    if (!isFirst || this.cell.status === 'stopped') return
-    this.cell.loseJournal(error)
+    if (!isFirst) return
+    if (this.cell.status === 'stopped') this.cell.kernel.observerFailed(`journal of ${this.stream}`, error)
+    else this.cell.loseJournal(error)
   }
 
   // ---- checks and snapshots -----------------------------------------------------------------------------------------

@@ -59,3 +59,16 @@ test('given an order that was paid, when it is paid again after a restart, then 
   }
   expect(charged).toHaveLength(1)
 })
+
+test('given a clean end, then it leaves a snapshot, and the next one reads nothing else', async () => {
+  const journal = memoryJournal()
+  {
+    await using t = await createTestRuntime({ journal })
+    await t.until(t.runtime.get(counter, 'a').tell({ type: 'count.add', by: 3 }, { durable: true }))
+  }
+  await using t = await createTestRuntime({ journal })
+  const recovered: number[] = []
+  t.runtime.on('recovered', ({ entries, snapshotSeq }) => recovered.push(entries, snapshotSeq))
+  expect(await t.until(t.runtime.get(counter, 'a').ask({ type: 'count.total' }))).toBe(3)
+  expect(recovered).toEqual([0, 2])
+})
