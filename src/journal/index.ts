@@ -1,5 +1,7 @@
 /** Where durable actors keep what they must not forget: journals, and the port to write another one. */
 export { memoryJournal, type MemoryJournalOptions } from './memory.ts'
+export { postgresJournal } from './postgres/journal.ts'
+export type { PostgresJournalOptions } from './postgres/options.ts'
 export { sqliteJournal, type SqliteJournalOptions } from './sqlite/journal.ts'
 export type {
   Append,

@@ -1,0 +1,167 @@
+import { JournalConflictError } from '../../core/journal-errors.ts'
+import type { Append, Snapshot } from '../../core/journal.ts'
+import { olderSnapshot } from '../append-check.ts'
+import type { Database } from './database.ts'
+import type { Heads } from './heads.ts'
+import { rowName } from './leases.ts'
+import { chained, crcOf, headCrc, numbers, texts, type EntryRow, type Head } from './rows.ts'
+
+interface Held {
+  readonly name: string
+  readonly epoch: number
+}
+
+interface BlobRow {
+  readonly stream: string
+  readonly id: string
+  readonly text: string
+  readonly seq: number
+}
+
+/** What one transaction writes, and how the streams end after it. */
+export class Batch {
+  readonly #before: Heads
+  readonly #heads = new Map<string, Head>()
+  readonly #entries: Omit<EntryRow, 'position'>[] = []
+  /** The last one of each stream. */
+  readonly #snapshots = new Map<string, Snapshot>()
+  /** The last one of each id, by stream and id. */
+  readonly #blobs = new Map<string, BlobRow>()
+  readonly #leases = new Map<string, Held>()
+
+  constructor(before: Heads, writer: string, epoch: number) {
+    this.#before = before
+    this.#leases.set(writer, { name: writer, epoch })
+  }
+
+  get isEmpty(): boolean {
+    return this.#heads.size === 0
+  }
+
+  /** How each stream that is written ends. */
+  get heads(): ReadonlyMap<string, Head> {
+    return this.#heads
+  }
+
+  /** Under which it is written. */
+  get leases(): readonly Held[] {
+    return [...this.#leases.values()]
+  }
+
+  /** Why a group cannot be written after what is in the batch. */
+  refusal(appends: readonly Append[]): Error | undefined {
+    const after = new Map<string, { readonly lastSeq: number; readonly snapshotSeq: number }>()
+    for (const { stream, expectedSeq, entries, snapshot } of appends) {
+      const { lastSeq, snapshotSeq } = after.get(stream) ?? this.#head(stream)
+      if (lastSeq !== expectedSeq) return new JournalConflictError(stream, expectedSeq, lastSeq)
+      if (snapshot !== undefined && snapshot.seq < snapshotSeq) return olderSnapshot(stream, snapshot.seq, snapshotSeq)
+      after.set(stream, { lastSeq: lastSeq + entries.length, snapshotSeq: snapshot?.seq ?? snapshotSeq })
+    }
+    return undefined
+  }
+
+  add(appends: readonly Append[]): void {
+    for (const { stream, entries, snapshot, blobs = [], wakeAtMs, lease } of appends) {
+      let { lastSeq, chain, lastAtMs, baseSeq, snapshotSeq } = this.#head(stream)
+      for (const { kind, version, atMs, body } of entries) {
+        lastSeq += 1
+        lastAtMs = atMs
+        const entry = { stream, seq: lastSeq, kind, version, atMs, wakeAtMs, body, prev: chain }
+        chain = chained(entry)
+        this.#entries.push({ ...entry, crc: chain })
+      }
+      if (snapshot !== undefined) {
+        snapshotSeq = snapshot.seq
+        this.#snapshots.set(stream, snapshot)
+      }
+      for (const { id, text } of blobs)
+        this.#blobs.set(JSON.stringify([stream, id]), { stream, id, text, seq: lastSeq })
+      if (lease !== undefined) {
+        const name = rowName('lease', lease.name)
+        this.#leases.set(JSON.stringify([name, lease.epoch]), { name, epoch: lease.epoch })
+      }
+      this.#heads.set(stream, { lastSeq, chain, lastAtMs, baseSeq, snapshotSeq, nextWakeMs: wakeAtMs })
+    }
+  }
+
+  /** Writes all of it if all its leases are held, else nothing. Answers those that are. One round trip, one commit. */
+  write(database: Database): Promise<readonly Held[]> {
+    const [entries, heads] = [this.#entries, [...this.#heads]]
+    const [snapshots, blobs, leases] = [[...this.#snapshots], [...this.#blobs.values()], this.leases]
+    return database.rows<Held>(statement(database), [
+      texts(leases.map(({ name }) => name)),
+      numbers(leases.map(({ epoch }) => epoch)),
+      texts(entries.map(({ stream }) => stream)),
+      numbers(entries.map(({ seq }) => seq)),
+      texts(entries.map(({ kind }) => kind)),
+      numbers(entries.map(({ version }) => version)),
+      numbers(entries.map(({ atMs }) => atMs)),
+      numbers(entries.map(({ wakeAtMs }) => wakeAtMs)),
+      numbers(entries.map(({ prev }) => prev)),
+      numbers(entries.map(({ crc }) => crc)),
+      texts(entries.map(({ body }) => body)),
+      texts(heads.map(([stream]) => stream)),
+      numbers(heads.map(([, { lastSeq }]) => lastSeq)),
+      numbers(heads.map(([, { chain }]) => chain)),
+      numbers(heads.map(([, { lastAtMs }]) => lastAtMs)),
+      numbers(heads.map(([, { baseSeq }]) => baseSeq)),
+      numbers(heads.map(([, { snapshotSeq }]) => snapshotSeq)),
+      numbers(heads.map(([, { nextWakeMs }]) => nextWakeMs)),
+      numbers(heads.map(([stream, head]) => headCrc(stream, head))),
+      texts(snapshots.map(([stream]) => stream)),
+      numbers(snapshots.map(([, { seq }]) => seq)),
+      numbers(snapshots.map(([, { version }]) => version)),
+      numbers(snapshots.map(([, { atMs }]) => atMs)),
+      texts(snapshots.map(([, { blobs: kept }]) => JSON.stringify(kept))),
+      numbers(snapshots.map(([stream, snapshot]) => snapshotCrc(stream, snapshot))),
+      texts(snapshots.map(([, { body }]) => body)),
+      texts(blobs.map(({ stream }) => stream)),
+      texts(blobs.map(({ id }) => id)),
+      numbers(blobs.map(({ seq }) => seq)),
+      numbers(blobs.map(({ stream, id, seq, text }) => crcOf(stream, id, seq, text))),
+      texts(blobs.map(({ text }) => text)),
+    ])
+  }
+
+  #head(stream: string): Head {
+    return this.#heads.get(stream) ?? this.#before.of(stream)
+  }
+}
+
+const snapshotCrc = (stream: string, { seq, version, atMs, body, blobs }: Snapshot): number =>
+  crcOf(stream, seq, version, atMs, body, JSON.stringify(blobs))
+
+/** The leases $1 with epochs $2 that are held, locked until the transaction ends; and whether they are all. */
+export const heldLeases = (database: Database): string => `
+  held AS MATERIALIZED (
+    SELECT l.name, l.epoch FROM ${database.table('leases')} l
+    JOIN unnest($1::text[], $2::bigint[]) AS w(name, epoch) ON l.name = w.name AND l.epoch = w.epoch FOR SHARE OF l),
+  allowed AS MATERIALIZED (SELECT count(*) = cardinality($1::text[]) AS yes FROM held)`
+
+/** Positions are given in the order of the rows. */
+const statement = (database: Database): string => `
+  WITH ${heldLeases(database)},
+  new_entries AS (
+    INSERT INTO ${database.table('entries')} (stream, seq, kind, version, at_ms, wake_ms, prev, crc, body)
+    SELECT stream, seq, kind, version, at_ms, wake_ms, prev, crc, body
+    FROM unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::float8[], $8::float8[], $9::bigint[],
+      $10::bigint[], $11::text[]) WITH ORDINALITY AS e(stream, seq, kind, version, at_ms, wake_ms, prev, crc, body, place)
+    WHERE (SELECT yes FROM allowed) ORDER BY place),
+  new_heads AS (
+    INSERT INTO ${database.table('streams')} AS s (stream, last_seq, chain, at_ms, base_seq, snapshot_seq, wake_ms, crc)
+    SELECT * FROM unnest($12::text[], $13::bigint[], $14::bigint[], $15::float8[], $16::bigint[], $17::bigint[],
+      $18::float8[], $19::bigint[]) WHERE (SELECT yes FROM allowed)
+    ON CONFLICT (stream) DO UPDATE SET last_seq = excluded.last_seq, chain = excluded.chain, at_ms = excluded.at_ms,
+      base_seq = excluded.base_seq, snapshot_seq = excluded.snapshot_seq, wake_ms = excluded.wake_ms, crc = excluded.crc),
+  new_snapshots AS (
+    INSERT INTO ${database.table('snapshots')} (stream, seq, version, at_ms, blobs, crc, body)
+    SELECT * FROM unnest($20::text[], $21::bigint[], $22::bigint[], $23::float8[], $24::text[], $25::bigint[],
+      $26::text[]) WHERE (SELECT yes FROM allowed)
+    ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq, version = excluded.version, at_ms = excluded.at_ms,
+      blobs = excluded.blobs, crc = excluded.crc, body = excluded.body),
+  new_blobs AS (
+    INSERT INTO ${database.table('blobs')} (stream, id, seq, crc, text)
+    SELECT * FROM unnest($27::text[], $28::text[], $29::bigint[], $30::bigint[], $31::text[])
+    WHERE (SELECT yes FROM allowed)
+    ON CONFLICT (stream, id) DO UPDATE SET seq = excluded.seq, crc = excluded.crc, text = excluded.text)
+  SELECT name, epoch FROM held`
