@@ -1,5 +1,6 @@
 /** The process of one subject: `node child.ts BENCH SUBJECT`. Each number of milliseconds that arrives is one run. */
 
+import { end } from './at-end.ts'
 import type { Prepare } from './bench.ts'
 import { loadBench } from './load.ts'
 
@@ -14,7 +15,7 @@ const run = await prepare()
 process.on('message', (ms) => {
   void measure(Number(ms))
 })
-process.on('disconnect', () => process.exit())
+process.on('disconnect', () => void end().finally(() => process.exit()))
 process.send?.({ kind: 'ready' })
 
 async function measure(ms: number): Promise<void> {
