@@ -6,7 +6,7 @@ import type { Message } from '../core/message.ts'
 import type { Random } from '../core/random.ts'
 import type { DiscoveryKey, EscalationOutcome, EscalationRequest } from '../core/services.ts'
 import type { ActorContext } from './actor-context.ts'
-import { outside, runAsync } from './ambient.ts'
+import { runAsync } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { AnyDefinition, SpawnOptions } from './definition.ts'
@@ -37,7 +37,7 @@ function interrupt(context: MessageContext): void {
 export const detachedIn =
   (cell: Cell): Detached =>
   (run) =>
-    outside(() => runAsync(new MessageContext(cell, { type: 'actor.effect' }, undefined), run))
+    runAsync(new MessageContext(cell, { type: 'actor.effect' }, undefined), run)
 
 /**
  * The context of one message: fresh for each, so that a handler that goes on after an `await` still sees its own. Its

@@ -31,7 +31,12 @@ export function effectLogic<Output, Input = undefined>(
     const cell = cellAbove(self)
     if (cell === undefined) return fn({ input, idempotencyKey: hashOf(name), signal, attempt: 1 })
     const run = (given: EffectRun): Output | PromiseLike<Output> =>
-      fn({ ...given, input, signal: AbortSignal.any([given.signal, signal]) })
+      fn({
+        idempotencyKey: given.idempotencyKey,
+        attempt: given.attempt,
+        input,
+        signal: AbortSignal.any([given.signal, signal]),
+      })
     // What comes back is what `fn` gave, or gave before.
     return (await runEffect(cell, undefined, name, run, options, detachedIn(cell), () => undefined)) as Output
   })

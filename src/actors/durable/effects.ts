@@ -236,6 +236,25 @@ class Effect {
   }
 }
 
+class Attempt implements EffectRun {
+  readonly signal: AbortSignal
+  readonly attempt: number
+  readonly #stream: string
+  readonly #key: string
+
+  constructor(stream: string, key: string, attempt: number, signal: AbortSignal) {
+    this.#stream = stream
+    this.#key = key
+    this.attempt = attempt
+    this.signal = signal
+  }
+
+  /** Most effects do not ask for it, and a hash takes time. */
+  get idempotencyKey(): string {
+    return idempotencyKeyOf(this.#stream, this.#key)
+  }
+}
+
 /** Runs `fn`, and again when it fails, as its options say. Throws what the last attempt threw. */
 async function attempts(
   cell: Cell,
@@ -244,10 +263,9 @@ async function attempts(
   { timeoutMs, retry = { attempts: 1 } }: EffectOptions,
 ): Promise<unknown> {
   const { minMs = 100, maxMs = 30_000 } = retry
-  const idempotencyKey = idempotencyKeyOf(cell.path, key)
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await attemptOnce(cell, key, fn, { idempotencyKey, attempt }, timeoutMs)
+      return await attemptOnce(cell, key, fn, attempt, timeoutMs)
     } catch (error) {
       if (attempt >= retry.attempts || cell.signal.aborted) throw error
     }
@@ -259,10 +277,10 @@ async function attemptOnce(
   cell: Cell,
   key: string,
   fn: EffectFunction<unknown>,
-  run: Omit<EffectRun, 'signal'>,
+  attempt: number,
   timeoutMs: number | undefined,
 ): Promise<unknown> {
-  if (timeoutMs === undefined) return fn({ ...run, signal: cell.signal })
+  if (timeoutMs === undefined) return fn(new Attempt(cell.path, key, attempt, cell.signal))
   const late = new AbortController()
   const { clock } = cell.kernel
   const { promise: timedOut, reject } = Promise.withResolvers<never>()
@@ -272,7 +290,8 @@ async function attemptOnce(
     reject(error)
   }, timeoutMs)
   try {
-    return await Promise.race([fn({ ...run, signal: AbortSignal.any([cell.signal, late.signal]) }), timedOut])
+    const signal = AbortSignal.any([cell.signal, late.signal])
+    return await Promise.race([fn(new Attempt(cell.path, key, attempt, signal)), timedOut])
   } finally {
     clock.clearTimeout(timer)
   }
