@@ -1,12 +1,12 @@
 import { crc32 } from 'node:zlib'
 import { chained, seedOf } from './checksum.ts'
 import { corrupt } from './faults.ts'
-import type { EntryRow, Head, Tables } from './tables.ts'
+import { Head, type EntryRow, type Tables } from './tables.ts'
 
 /** Heads that are kept in memory though they are on disk, at least; up to twice as many. */
-const keptHeads = 65_536
+const keptHeads = 100_000
 /** Entries that are late before writing their heads begins. What a start has to scan is little more. */
-const lateMost = 100_000
+const lateMost = 200_000
 const scanned = 1000
 
 /**
@@ -32,21 +32,20 @@ export class Heads {
   #flushed = 0
   /** All entries up to here will be covered when `#flushing` is done. */
   #flushingUpTo = 0
-  #indexed: number
-  #nextId: number
-  /** Of the running transaction: what it changed, as it was before; what is new; what must be written in it. */
-  readonly #changed = new Map<Head, Head>()
+  #indexed = 0
+  #nextId = 1
+  /** Of the running transaction: what it changed, and how that was before; what is new; what must be written in it. */
+  readonly #changed: Head[] = []
+  readonly #before: Head[] = []
   readonly #created: Head[] = []
   readonly #urgent = new Set<Head>()
   #flushedNow = 0
-  #scannedTo: number
+  #transaction = 1
+  #scannedTo = 0
 
   constructor(tables: Tables, shared: boolean) {
     this.#tables = tables
     this.#shared = shared
-    this.#indexed = tables.meta('indexed')
-    this.#scannedTo = this.#indexed
-    this.#nextId = (tables.get<{ last: number | null }>('SELECT max(id) AS last FROM streams')?.last ?? 0) + 1
   }
 
   get late(): ReadonlyMap<number, Head> {
@@ -80,7 +79,7 @@ export class Heads {
     const late = row === undefined ? undefined : this.#late.get(row.id)
     if (row === undefined || late === undefined || late.seq <= row.seq) return row
     const { position, seq, entryCrc, atMs, wakeAtMs } = late
-    return { ...row, position, seq, entryCrc, atMs, wakeAtMs }
+    return Object.assign(row, { position, seq, entryCrc, atMs, wakeAtMs })
   }
 
   /** As `byId`, for a row that was read. */
@@ -105,7 +104,7 @@ export class Heads {
     // A copy: what is cut out of a large message would keep all of it.
     const own = Buffer.from(name).toString()
     const seed = seedOf(own)
-    const head: Head = {
+    const head = new Head({
       id: this.#nextId,
       name: own,
       position: 0,
@@ -116,7 +115,7 @@ export class Heads {
       baseCrc: seed,
       snapshotSeq: 0,
       wakeAtMs: null,
-    }
+    })
     this.#nextId += 1
     this.#created.push(head)
     this.#keep(head)
@@ -125,12 +124,16 @@ export class Heads {
 
   /** Before a head is changed in a transaction. `urgent`: its row has to be written in it. */
   touch(head: Head, urgent: boolean): void {
-    if (!this.#changed.has(head)) this.#changed.set(head, { ...head })
+    if (head.changedIn !== this.#transaction) {
+      head.changedIn = this.#transaction
+      this.#changed.push(head)
+      this.#before.push(new Head(head))
+    }
     if (urgent) this.#urgent.add(head)
   }
 
   get hasChanges(): boolean {
-    return this.#changed.size > 0
+    return this.#changed.length > 0
   }
 
   /** At the end of a transaction: writes what must be, and at most `some` of what is late. */
@@ -165,11 +168,15 @@ export class Heads {
 
   /** After a transaction that ended at `position`. */
   committed(position: number): void {
-    for (const head of this.#changed.keys()) this.#late.set(head.id, head)
-    for (const head of this.#urgent) this.#late.delete(head.id)
-    for (const head of this.#created) this.#late.delete(head.id)
+    for (const head of this.#changed)
+      if (!head.isLate) {
+        head.isLate = true
+        this.#late.set(head.id, head)
+      }
+    for (const head of this.#urgent) this.#isWritten(head)
+    for (const head of this.#created) this.#isWritten(head)
     const to = this.#flushed + this.#flushedNow
-    for (const head of this.#flushing.slice(this.#flushed, to)) this.#late.delete(head.id)
+    for (const head of this.#flushing.slice(this.#flushed, to)) this.#isWritten(head)
     this.#flushed = to
     if (to >= this.#flushing.length && this.#flushingUpTo > this.#indexed) {
       this.#indexed = this.#flushingUpTo
@@ -179,8 +186,26 @@ export class Heads {
     if (this.#flushing.length === 0 && position - this.#indexed > lateMost) this.beginFlush(position)
   }
 
+  #isWritten(head: Head): void {
+    head.isLate = false
+    this.#late.delete(head.id)
+  }
+
   rolledBack(): void {
-    for (const [head, before] of this.#changed) Object.assign(head, before)
+    for (const [
+      index,
+      { position, seq, entryCrc, atMs, baseSeq, baseCrc, snapshotSeq, wakeAtMs },
+    ] of this.#before.entries())
+      Object.assign(this.#changed[index] ?? {}, {
+        position,
+        seq,
+        entryCrc,
+        atMs,
+        baseSeq,
+        baseCrc,
+        snapshotSeq,
+        wakeAtMs,
+      })
     for (const { id, name } of this.#created) {
       this.#young.delete(name)
       this.#old.delete(name)
@@ -190,16 +215,24 @@ export class Heads {
   }
 
   #forget(): void {
-    this.#changed.clear()
+    this.#changed.length = 0
+    this.#before.length = 0
+    this.#transaction += 1
     this.#created.length = 0
     this.#urgent.clear()
     this.#flushedNow = 0
   }
 
-  /** Takes in the entries that the rows do not cover yet, checking each. Yields how many it has done. */
+  /**
+   * Takes in the entries that the rows do not cover, checking each; and when it is done again, forgets what is covered by
+   * now. Yields after some, with how many it has done.
+   */
   *recover(): Generator<number, void> {
-    let done = 0
-    for (;;) {
+    this.#indexed = this.#tables.meta('indexed')
+    this.#scannedTo = Math.max(this.#scannedTo, this.#indexed)
+    this.#nextId = (this.#tables.get<{ last: number | null }>('SELECT max(id) AS last FROM streams')?.last ?? 0) + 1
+    for (const [id, { position }] of this.#late) if (position <= this.#indexed) this.#late.delete(id)
+    for (let done = 0; ; yield done) {
       const before = done
       for (const entry of this.#tables.entriesAfter(this.#scannedTo, scanned)) {
         this.#recover(entry)
@@ -207,7 +240,6 @@ export class Heads {
         done += 1
       }
       if (done < before + scanned) return
-      yield done
     }
   }
 
@@ -219,17 +251,6 @@ export class Heads {
       throw corrupt(where, `it does not follow entry ${head.seq}`)
     if (chained(head.entryCrc, entry) !== entry.crc) throw corrupt(where, 'its checksum does not fit')
     const { position, seq, crc: entryCrc, atMs, wakeAtMs } = entry
-    this.#late.set(head.id, Object.assign(head, { position, seq, entryCrc, atMs, wakeAtMs }))
-  }
-
-  /** Forgets what the writer has written in the meantime, and takes in what is new. */
-  catchUp(): void {
-    const indexed = this.#tables.meta('indexed')
-    if (indexed > this.#indexed) {
-      this.#indexed = indexed
-      this.#scannedTo = Math.max(this.#scannedTo, indexed)
-      for (const [id, { position }] of this.#late) if (position <= indexed) this.#late.delete(id)
-    }
-    for (const _ of this.recover());
+    this.#late.set(head.id, Object.assign(head, { position, seq, entryCrc, atMs, wakeAtMs, isLate: true }))
   }
 }

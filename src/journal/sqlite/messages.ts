@@ -58,14 +58,9 @@ export type FromStore =
   | { readonly kind: 'opened' }
   | { readonly kind: 'refused'; readonly fault: Fault }
   | { readonly kind: 'progress'; readonly what: string; readonly done: number; readonly total: number }
-  /** The calls of the oldest `messages` appending messages are on disk, except for some. */
-  | {
-      readonly kind: 'written'
-      readonly messages: number
-      /** By their number among the calls of these messages. */
-      readonly refused: readonly (readonly [call: number, fault: Fault])[]
-    }
-  | { readonly kind: 'unwritten'; readonly messages: number; readonly fault: Fault }
+  /** The oldest batch of calls is on disk, except for those that were refused, by their number. */
+  | { readonly kind: 'written'; readonly refused: readonly (readonly [call: number, fault: Fault])[] }
+  | { readonly kind: 'unwritten'; readonly fault: Fault }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly fault: Fault }
   /** Nothing more will be written. */

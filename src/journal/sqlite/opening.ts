@@ -1,15 +1,14 @@
 /* eslint-disable no-restricted-imports -- this adapter is the edge: the journal is a file */
 import { statSync } from 'node:fs'
-import type { DatabaseSync } from 'node:sqlite'
-import { corrupt, FaultError } from './faults.ts'
+import { corrupt, FaultError, faultOf, type Fault } from './faults.ts'
 import { Heads } from './heads.ts'
 import { ownerOf } from './leases.ts'
 import type { FromStore, StoreSetup } from './messages.ts'
 import { markOf, mayBeAlive, thisHost } from './process.ts'
 import { connect, create, isThere } from './schema.ts'
 import { Tables, type LeaseRow } from './tables.ts'
-import { verifyAll } from './verify.ts'
-import { readWitness, Witness, witnessOf } from './witness.ts'
+import { endsEarly, verifyAll } from './verify.ts'
+import { readWitness, Witness } from './witness.ts'
 import { Writer, writerLease } from './writer.ts'
 
 type Progress = Extract<FromStore, { readonly kind: 'progress' }>
@@ -19,6 +18,8 @@ const checkedBytes = 16 * 1024 * 1024
 /** Milliseconds until a writer whose machine nobody can ask is given up. It renews three times as often. */
 export const writerTtlMs = 30_000
 
+type FailureListener = ConstructorParameters<typeof Writer>[3]['onFailure']
+
 /**
  * Opens a journal for writing, and makes it when it is not there. All checks are done by a connection that cannot write:
  * what is damaged stays as it is.
@@ -27,13 +28,16 @@ export function openWriter(setup: StoreSetup, post: (progress: Progress) => void
   const { file } = setup
   const witnessed = readWitness(file)
   if (!isThere(file)) {
-    if (witnessed > 0) throw missing(file, witnessed, 0)
+    if (witnessed > 0) throw corrupt('file', endsEarly(0, witnessed))
     create(file)
   }
   const looking = connect(file, true)
   try {
-    refuseIfHeld(new Tables(looking), setup)
-    check(looking, file, witnessed)
+    const tables = new Tables(looking)
+    tables.run('BEGIN') // one state of the file: whoever has it may be writing
+    refuseIfHeld(tables, setup)
+    check(tables, file, witnessed)
+    tables.run('COMMIT')
   } finally {
     looking.close()
   }
@@ -43,7 +47,7 @@ export function openWriter(setup: StoreSetup, post: (progress: Progress) => void
     const tables = new Tables(db)
     const { epoch, position } = take(tables, setup)
     const heads = new Heads(tables, false)
-    recover(heads, position - tables.meta('indexed'), post)
+    recover(tables, heads, post)
     return new Writer(tables, heads, new Witness(file), { epoch, position, onFailure })
   } catch (error) {
     db.close()
@@ -51,41 +55,46 @@ export function openWriter(setup: StoreSetup, post: (progress: Progress) => void
   }
 }
 
-type FailureListener = ConstructorParameters<typeof Writer>[3]['onFailure']
+export interface Reader {
+  readonly tables: Tables
+  readonly heads: Heads
+  /** Last position that was acknowledged when it was opened. */
+  readonly witnessed: number
+  /** Why nothing can be read, and only be verified. */
+  readonly damage: Fault | undefined
+}
 
-/** Opens a journal that is there, beside a process that writes to it or not. */
-export function openReader(file: string, post: (progress: Progress) => void): { tables: Tables; heads: Heads } {
+/** Opens a journal that is there, beside a process that writes to it or not. One that is damaged too: to look at the damage. */
+export function openReader(file: string, post: (progress: Progress) => void): Reader {
   const witnessed = readWitness(file)
-  if (!isThere(file)) throw witnessed > 0 ? missing(file, witnessed, 0) : noJournal
-  const db = connect(file, true)
+  if (!isThere(file))
+    throw witnessed > 0
+      ? corrupt('file', endsEarly(0, witnessed))
+      : new FaultError({ code: 'JOURNAL_FORMAT', problem: 'there is none' })
+  const tables = new Tables(connect(file, true))
+  const heads = new Heads(tables, true)
+  let damage: Fault | undefined
   try {
-    db.exec('BEGIN')
-    const tables = new Tables(db)
-    check(db, file, witnessed)
-    const heads = new Heads(tables, true)
-    recover(heads, tables.lastPosition() - tables.meta('indexed'), post)
-    db.exec('COMMIT')
-    return { tables, heads }
+    tables.run('BEGIN')
+    check(tables, file, witnessed)
+    recover(tables, heads, post)
   } catch (error) {
-    db.close()
-    throw error
+    damage = faultOf(error)
+    if (damage.code !== 'JOURNAL_CORRUPT') {
+      tables.db.close()
+      throw error
+    }
   }
+  tables.run('COMMIT')
+  return { tables, heads, witnessed, damage }
 }
 
-const noJournal = new FaultError({ code: 'JOURNAL_FORMAT', problem: 'there is none' })
-
-function missing(file: string, witnessed: number, position: number): FaultError {
-  return corrupt(
-    'file',
-    `it ends at position ${position}, and ${witnessed} was acknowledged; if an older copy was put back on purpose, remove ${witnessOf(file)}`,
-  )
-}
-
-function check(db: DatabaseSync, file: string, witnessed: number): void {
-  const position = new Tables(db).lastPosition()
-  if (position < witnessed) throw missing(file, witnessed, position)
+/** The quick check. `witnessed` was read before: a writer may go on. */
+function check(tables: Tables, file: string, witnessed: number): void {
+  const position = tables.lastPosition()
+  if (position < witnessed) throw corrupt('file', endsEarly(position, witnessed))
   if (bytesOf(file) + bytesOf(`${file}-wal`) > checkedBytes) return
-  const [first] = verifyAll(db, 1).problems
+  const [first] = verifyAll(tables, witnessed, 1).problems
   if (first !== undefined) throw corrupt(first.where, first.problem)
 }
 
@@ -120,6 +129,7 @@ function take(tables: Tables, setup: StoreSetup): { readonly epoch: number; read
   }
 }
 
-function recover(heads: Heads, total: number, post: (progress: Progress) => void): void {
+function recover(tables: Tables, heads: Heads, post: (progress: Progress) => void): void {
+  const total = tables.lastPosition() - tables.meta('indexed')
   for (const done of heads.recover()) post({ kind: 'progress', what: 'entries', done, total })
 }

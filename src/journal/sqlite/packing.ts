@@ -18,6 +18,7 @@ export interface Packed {
 }
 
 export class Packer {
+  entries = 0
   readonly #texts: string[] = []
   readonly #numbers: number[] = []
   readonly #extras: Extra[] = []
@@ -30,6 +31,7 @@ export class Packer {
       if (hasExtra) this.#extras.push({ snapshot, blobs, lease })
       this.#texts.push(stream)
       numbers.push(stream.length, expectedSeq, wakeAtMs ?? NaN, hasExtra ? 1 : 0, entries.length)
+      this.entries += entries.length
       for (const { kind, version, atMs, body } of entries) {
         this.#texts.push(body)
         numbers.push(kinds.indexOf(kind), version, atMs, body.length)

@@ -1,7 +1,8 @@
 import type { Due, JournalEntry, Loaded, StreamInfo } from '../../core/journal.ts'
-import { chained, seedOf } from './checksum.ts'
+import { chained } from './checksum.ts'
 import { corrupt } from './faults.ts'
 import type { Heads } from './heads.ts'
+import { entryProblem } from './verify.ts'
 import { badCrc, type EntryRow, type Head, type Tables } from './tables.ts'
 
 /** Entries of a page when nothing else is said, and at most. */
@@ -122,13 +123,11 @@ export class Reading {
     let bytes = 0
     const page: JournalEntry[] = []
     for (const row of this.#tables.tailAfter(afterPosition, pageEntries)) {
-      const { name, before, seq, baseSeq, baseCrc } = row
-      if (name === null) throw corrupt(`entry at position ${row.position}`, `there is no stream ${row.stream}`)
-      const crc = seq === 1 ? seedOf(name) : seq - 1 === baseSeq ? baseCrc : before
-      if (crc === null || chained(crc, row) !== row.crc) throw corrupt(`stream ${name} at ${seq}`, badCrc)
+      const problem = entryProblem(row)
+      if (problem !== undefined) throw corrupt(`stream ${row.name ?? row.stream} at ${row.seq}`, problem)
       bytes += row.body.length
       if (bytes > pageBytes && page.length > 0) break
-      page.push(publicEntry(name, row))
+      page.push(publicEntry(row.name ?? '', row))
     }
     return page
   }

@@ -1,6 +1,6 @@
 import type { Append, Lease } from '../../core/journal.ts'
 import { compactSteps } from './compact.ts'
-import { failed, type Fault } from './faults.ts'
+import { failed, FaultError, type Fault } from './faults.ts'
 import type { Heads } from './heads.ts'
 import { Leases, writerOf } from './leases.ts'
 import type { FromStore, Operation, Operations, StoreSetup } from './messages.ts'
@@ -26,6 +26,9 @@ export class Store {
   readonly #writer: Writer | undefined
   readonly #leases: Leases | undefined
   #hostMs: number
+  /** What was wrong with it when it was opened for reading. */
+  readonly #damage: Fault | undefined
+  readonly #witnessed: number = 0
   readonly #handlers: Handlers
 
   constructor(setup: StoreSetup, post: (message: FromStore) => void, onFailure: (fault: Fault) => void) {
@@ -35,9 +38,11 @@ export class Store {
       this.#heads = this.#writer.heads
       this.#leases = new Leases(this.#writer, { node: setup.node, host: thisHost, pid: process.pid })
     } else {
-      const { tables, heads } = openReader(setup.file, post)
-      this.#tables = tables
-      this.#heads = heads
+      const reader = openReader(setup.file, post)
+      this.#tables = reader.tables
+      this.#heads = reader.heads
+      this.#damage = reader.damage
+      this.#witnessed = reader.witnessed
     }
     this.#reading = new Reading(this.#tables, this.#heads)
     this.#hostMs = setup.nowMs
@@ -60,14 +65,16 @@ export class Store {
   begin(operation: Exclude<Operation, 'close'>, args: readonly unknown[]): Steps<unknown> {
     // The arguments are those of `Operations`: the other side is typed by it.
     const handler = this.#handlers[operation] as (...args: readonly unknown[]) => Steps<unknown>
-    return this.#writer === undefined ? this.#consistent(() => handler(...args)) : handler(...args)
+    if (this.#writer !== undefined) return handler(...args)
+    if (this.#damage !== undefined && operation !== 'verify') throw new FaultError(this.#damage)
+    return this.#consistent(() => handler(...args))
   }
 
   /** Reads beside a writer: all of it at once, from one state of the file. */
   *#consistent(read: () => Steps<unknown>): Steps<unknown> {
     this.#tables.run('BEGIN')
     try {
-      this.#heads.catchUp()
+      if (this.#damage === undefined) for (const _ of this.#heads.recover());
       const steps = read()
       for (;;) {
         const { done, value } = steps.next()
@@ -94,7 +101,7 @@ export class Store {
         formatVersion,
         writer: writerOf(this.#tables.lease(writerLease)),
       })),
-      verify: one(() => verifyAll(this.#tables.db, 1000)),
+      verify: one(() => verifyAll(this.#tables, this.#witnessed, 1000)),
       compact: (stream) => compactSteps(writing(), reading, stream),
       acquire: one((name, ttlMs, takeOver) => leases().acquire(name, { ttlMs, takeOver, nowMs: this.#hostMs })),
       renew: one((lease: Lease, ttlMs) => leases().renew(lease, ttlMs, this.#hostMs)),
@@ -123,7 +130,6 @@ export class Store {
 
 /** What is done in one step. */
 const one = <A extends readonly unknown[], R>(work: (...args: A) => R): ((...args: A) => Steps<R>) =>
-  // eslint-disable-next-line require-yield -- it has one step only
   function* (...args) {
     return work(...args)
   }

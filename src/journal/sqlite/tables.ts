@@ -15,8 +15,22 @@ export interface Link {
   readonly bytes: number
 }
 
-/** A row of `streams`: where a stream ends, and from where on it is kept. */
-export interface Head {
+/** A row of `streams`. */
+interface HeadRow {
+  readonly id: number
+  readonly name: string
+  readonly position: number
+  readonly seq: number
+  readonly entryCrc: number
+  readonly atMs: number
+  readonly baseSeq: number
+  readonly baseCrc: number
+  readonly snapshotSeq: number
+  readonly wakeAtMs: number | null
+}
+
+/** Where a stream ends, and from where on it is kept. */
+export class Head {
   readonly id: number
   readonly name: string
   /** Of the last entry. */
@@ -29,6 +43,23 @@ export interface Head {
   baseCrc: number
   snapshotSeq: number
   wakeAtMs: number | null
+  /** Whether it is newer than its row. */
+  isLate = false
+  /** The transaction that changes it, or that did last. */
+  changedIn = 0
+
+  constructor(row: HeadRow) {
+    this.id = row.id
+    this.name = row.name
+    this.position = row.position
+    this.seq = row.seq
+    this.entryCrc = row.entryCrc
+    this.atMs = row.atMs
+    this.baseSeq = row.baseSeq
+    this.baseCrc = row.baseCrc
+    this.snapshotSeq = row.snapshotSeq
+    this.wakeAtMs = row.wakeAtMs
+  }
 }
 
 export interface SnapshotRow {
@@ -54,7 +85,7 @@ export interface LeaseRow {
 }
 
 /** What tells whether a row of `streams` is whole, also that its name fits to the index that led to it. */
-const headCrc = (head: Head): number =>
+const headCrc = (head: HeadRow): number =>
   rowCrc(
     head.id,
     head.name,
@@ -78,6 +109,9 @@ const entryColumns =
   'e.position, e.stream, e.seq, e.prev, e.at_ms AS atMs, e.kind, e.version, e.wake_ms AS wakeAtMs, e.body, e.crc'
 const headColumns = `id, name, position, seq, entry_crc AS entryCrc, at_ms AS atMs, base_seq AS baseSeq,
   base_crc AS baseCrc, snapshot_seq AS snapshotSeq, wake_ms AS wakeAtMs, crc`
+
+const entriesWithStreams = `SELECT ${entryColumns}, p.crc AS before, s.name, s.base_seq AS baseSeq, s.base_crc AS baseCrc
+  FROM entries e LEFT JOIN entries p ON p.position = e.prev LEFT JOIN streams s ON s.id = e.stream`
 
 /** A tail's entry with what it takes to check it: the entry before it, and its stream. */
 export interface TailRow extends EntryRow {
@@ -149,13 +183,11 @@ export class Tables {
   }
 
   tailAfter(position: number, limit: number): IteratorObject<TailRow> {
-    return this.each(
-      `SELECT ${entryColumns}, p.crc AS before, s.name, s.base_seq AS baseSeq, s.base_crc AS baseCrc
-       FROM entries e LEFT JOIN entries p ON p.position = e.prev LEFT JOIN streams s ON s.id = e.stream
-       WHERE e.position > ? ORDER BY e.position LIMIT ?`,
-      position,
-      limit,
-    )
+    return this.each(`${entriesWithStreams} WHERE e.position > ? ORDER BY e.position LIMIT ?`, position, limit)
+  }
+
+  entriesWithStreams(): IteratorObject<TailRow> {
+    return this.each(`${entriesWithStreams} ORDER BY e.position`)
   }
 
   removeEntry(position: number): void {
@@ -163,12 +195,12 @@ export class Tables {
   }
 
   headByName(name: string): Head | undefined {
-    const row = this.get<Row<Head>>(`SELECT ${headColumns} FROM streams WHERE name = ?`, name)
+    const row = this.get<Row<HeadRow>>(`SELECT ${headColumns} FROM streams WHERE name = ?`, name)
     return row === undefined ? undefined : checkedHead(row)
   }
 
   headById(id: number): Head | undefined {
-    const row = this.get<Row<Head>>(`SELECT ${headColumns} FROM streams WHERE id = ?`, id)
+    const row = this.get<Row<HeadRow>>(`SELECT ${headColumns} FROM streams WHERE id = ?`, id)
     return row === undefined ? undefined : checkedHead(row)
   }
 
@@ -179,17 +211,21 @@ export class Tables {
 
   headsByName(after: string, orEqual: boolean, limit: number): Head[] {
     const sql = `SELECT ${headColumns} FROM streams WHERE name ${orEqual ? '>=' : '>'} ? ORDER BY name LIMIT ?`
-    return this.all<Row<Head>>(sql, after, limit).map(checkedHead)
+    return this.all<Row<HeadRow>>(sql, after, limit).map(checkedHead)
   }
 
   headsById(afterId: number, limit: number): Head[] {
     const sql = `SELECT ${headColumns} FROM streams WHERE id > ? ORDER BY id LIMIT ?`
-    return this.all<Row<Head>>(sql, afterId, limit).map(checkedHead)
+    return this.all<Row<HeadRow>>(sql, afterId, limit).map(checkedHead)
+  }
+
+  everyHead(): IteratorObject<Head> {
+    return this.each<Row<HeadRow>>(`SELECT ${headColumns} FROM streams ORDER BY id`).map(checkedHead)
   }
 
   headsByWake(beforeMs: number): IteratorObject<Head> {
     const sql = `SELECT ${headColumns} FROM streams WHERE wake_ms IS NOT NULL AND wake_ms <= ? ORDER BY wake_ms, name`
-    return this.each<Row<Head>>(sql, beforeMs).map(checkedHead)
+    return this.each<Row<HeadRow>>(sql, beforeMs).map(checkedHead)
   }
 
   insertHead(head: Head, hash: number): void {
@@ -261,6 +297,11 @@ export class Tables {
     return row
   }
 
+  /** The epoch of a lease; 0 for none. */
+  epoch(name: string): number {
+    return this.get<{ epoch: number }>('SELECT epoch FROM leases WHERE name = ?', name)?.epoch ?? 0
+  }
+
   putLease(row: LeaseRow): void {
     const { name, node, host, pid, process, epoch, expiresAtMs } = row
     this.run(
@@ -288,7 +329,7 @@ export class Tables {
 
 export const badCrc = 'its checksum does not fit'
 
-function checkedHead(row: Row<Head>): Head {
+function checkedHead(row: Row<HeadRow>): Head {
   if (row.crc !== headCrc(row)) throw corrupt(`stream ${row.id}`, badCrc)
-  return row
+  return new Head(row)
 }

@@ -6,13 +6,22 @@ import { errorOf } from './faults.ts'
 import type { FromStore, Operation, Operations, StoreSetup, ToStore } from './messages.ts'
 import { Packer } from './packing.ts'
 
-/** Entries that are worth a second message while one is on its way: less would wait for its own sync of the disk. */
+/** Entries that are worth a commit of their own while another is on its way; fewer wait for it, and save a sync. */
 const worthSecond = 256
-const mostMessages = 2
+/** Entries after which a batch is full, so that this thread fills one while that of the store writes another. */
+const fullBatch = 512
+/** Batches on their way at most: one that is written, and one that the store finds when it is done. */
+const mostSent = 2
 
 interface Call {
   readonly resolve: () => void
   readonly reject: (error: Error) => void
+}
+
+/** Calls that are written in one transaction. */
+class Batch {
+  readonly packer = new Packer()
+  readonly calls: Call[] = []
 }
 
 interface Asked {
@@ -43,12 +52,12 @@ export class StoreThread {
   readonly #opening: number
   readonly #questions = new Map<number, Asked>()
   #asked = 0
-  /** Calls that are not on their way yet, and those that are, message by message. */
-  #packer = new Packer()
-  #gathered: Call[] = []
-  #sent: (readonly Call[])[] = []
+  /** What is not on its way yet, and what is. Oldest first. */
+  #gathered: Batch[] = []
+  #sent: Batch[] = []
   #isSending = false
   #isRefed = true
+  #isClosing = false
   #failure: Error | undefined
   readonly #onCommit = new Set<() => void>()
   readonly #opened = Promise.withResolvers<void>()
@@ -77,7 +86,7 @@ export class StoreThread {
     this.#worker.on('message', (message: FromStore) => {
       this.#receive(message)
     })
-    this.#worker.on('error', (error) => {
+    this.#worker.on('error', (error: Error) => {
       this.#die(new JournalFailedError(file, `its thread broke: ${error.message}`, { cause: error }))
     })
     this.#worker.on('exit', (code) => {
@@ -92,8 +101,10 @@ export class StoreThread {
 
   append(call: readonly Append[]): Promise<void> {
     return new Promise<void>((resolve, reject) => {
-      this.#packer.add(call)
-      this.#gathered.push({ resolve, reject })
+      let batch = this.#gathered.at(-1)
+      if (batch === undefined || batch.packer.entries >= fullBatch) this.#gathered.push((batch = new Batch()))
+      batch.packer.add(call)
+      batch.calls.push({ resolve, reject })
       this.#keepAlive()
       if (this.#isSending) return
       this.#isSending = true
@@ -133,10 +144,10 @@ export class StoreThread {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true
     try {
       await this.ask('close')
     } finally {
-      this.#keepAlive()
       await this.#exited.promise
     }
   }
@@ -146,14 +157,16 @@ export class StoreThread {
   }
 
   #send(): void {
-    const count = this.#gathered.length
-    if (count === 0 || this.#sent.length >= mostMessages || (this.#sent.length > 0 && count < worthSecond)) return
-    const packed = this.#packer.pack()
-    this.#sent.push(this.#gathered)
-    this.#packer = new Packer()
-    this.#gathered = []
-    const message: ToStore = { kind: 'append', packed, nowMs: this.#host.clock.wallNow() }
-    this.#worker.postMessage(message, [packed.numbers.buffer])
+    for (;;) {
+      const [next] = this.#gathered
+      if (next === undefined || this.#sent.length >= mostSent) return
+      if (this.#sent.length > 0 && next.packer.entries < worthSecond) return
+      const packed = next.packer.pack()
+      const message: ToStore = { kind: 'append', packed, nowMs: this.#host.clock.wallNow() }
+      this.#worker.postMessage(message, [packed.numbers.buffer])
+      this.#gathered.shift()
+      this.#sent.push(next)
+    }
   }
 
   #post(message: ToStore): void {
@@ -174,15 +187,14 @@ export class StoreThread {
         break
       }
       case 'written': {
-        const calls = this.#sent.splice(0, message.messages).flat()
+        const calls = this.#sent.shift()?.calls ?? []
         for (const [call, fault] of message.refused) calls[call]?.reject(errorOf(this.#file, fault))
         for (const { resolve } of calls) resolve()
         this.#afterCommit()
         break
       }
       case 'unwritten':
-        for (const { reject } of this.#sent.splice(0, message.messages).flat())
-          reject(errorOf(this.#file, message.fault))
+        for (const { reject } of this.#sent.shift()?.calls ?? []) reject(errorOf(this.#file, message.fault))
         this.#afterCommit()
         break
       case 'answer':
@@ -224,9 +236,9 @@ export class StoreThread {
   #die(error: JournalFailedError): void {
     openings.delete(this.#opening)
     this.#opened.reject(error)
-    const isClosing = this.#questions.size === 0 && this.#sent.length === 0 && this.#gathered.length === 0
-    if (!isClosing) this.#fail(error)
-    const left = [...this.#sent.flat(), ...this.#gathered, ...this.#questions.values()]
+    if (!this.#isClosing) this.#fail(error)
+    const batches = [...this.#sent, ...this.#gathered]
+    const left = [...batches.flatMap(({ calls }) => calls), ...this.#questions.values()]
     this.#sent = []
     this.#gathered = []
     this.#questions.clear()
@@ -236,7 +248,7 @@ export class StoreThread {
   }
 
   #keepAlive(): void {
-    const isWanted = this.#questions.size > 0 || this.#sent.length > 0 || this.#gathered.length > 0
+    const isWanted = this.#isClosing || this.#questions.size > 0 || this.#sent.length > 0 || this.#gathered.length > 0
     if (isWanted === this.#isRefed) return
     this.#isRefed = isWanted
     if (isWanted) this.#worker.ref()

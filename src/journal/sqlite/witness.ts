@@ -15,7 +15,7 @@ import { crc32 } from 'node:zlib'
 const slotBytes = 20
 const slots = 2
 
-export const witnessOf = (file: string): string => `${file}-head`
+const witnessOf = (file: string): string => `${file}-head`
 
 /** The last position that was acknowledged, as far as the witness knows; 0 when it knows nothing. */
 export function readWitness(file: string): number {

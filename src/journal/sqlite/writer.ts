@@ -85,7 +85,7 @@ export class Writer {
     const before = this.#position
     try {
       this.#begin()
-      const epoch = this.tables.lease(writerLease)?.epoch ?? 0
+      const epoch = this.tables.epoch(writerLease)
       if (epoch !== this.#epoch)
         throw new FaultError({
           code: 'JOURNAL_FENCED',
@@ -108,7 +108,7 @@ export class Writer {
       this.tables.run('COMMIT')
       this.heads.committed(this.#position)
       this.#witness.write(this.#position, this.#epoch)
-      this.#logBytes += 4 * pageBytes
+      this.#logBytes += 2 * pageBytes
       return result
     } catch (error) {
       this.#position = before
@@ -169,7 +169,7 @@ export class Writer {
 
   /** @throws {FaultError} `JOURNAL_FENCED` when the lease is over. */
   checkLease({ name, epoch }: Lease): void {
-    const current = this.tables.lease(name)?.epoch ?? 0
+    const current = this.tables.epoch(name)
     if (current !== epoch)
       throw new FaultError({ code: 'JOURNAL_FENCED', lease: name, isWriter: false, epoch, current })
   }
