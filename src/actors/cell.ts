@@ -10,7 +10,8 @@ import { CellParts, type Verdict } from './cell-parts.ts'
 import type { ChildRules } from './child-rules.ts'
 import { Children, numberedName } from './children.ts'
 import { MessageContext } from './context.ts'
-import { parseInput, type AnyDefinition } from './definition.ts'
+import type { AnyDefinition } from './definition.ts'
+import { parseInput } from './input.ts'
 import { advanceEnd, beginEnd, finish, requestStop, stopForGood } from './ending.ts'
 import { Envelope, isDroppable, type Item } from './envelope.ts'
 import { fail } from './failing.ts'
@@ -176,7 +177,9 @@ export class Cell {
     previous?: Cell,
   ): Cell | undefined {
     if (this.status === 'stopped') throw new FencedError(this.path, `start of ${name ?? definition.name}`)
-    const input = parseInput(definition, givenInput)
+    // What a durable actor began with is in its journal: nobody has to know it again.
+    const isKnown = definition.durable !== undefined && givenInput === undefined
+    const input = isKnown ? undefined : parseInput(definition, givenInput)
     const child = new Cell(this.kernel, this, name, definition, input, rules, previous)
     const outcome = currentContext() === undefined ? launch(child, previous) : outside(() => launch(child, previous))
     return outcome === 'started' ? child : undefined

@@ -12,14 +12,7 @@ import type { Host } from './host.ts'
 import { leanHost } from './lean-host.ts'
 import { machineTools, type MachineTools } from './machine-tools.ts'
 import { mailboxLimits, type MailboxLimits, type MailboxOptions } from './mailbox.ts'
-import {
-  checkProtocol,
-  describeIssues,
-  protocolTable,
-  type Protocol,
-  type ProtocolTable,
-  type Received,
-} from './protocol.ts'
+import { checkProtocol, protocolTable, type Protocol, type ProtocolTable, type Received } from './protocol.ts'
 import { rootHost } from './root-host.ts'
 import type { DownSignal } from './watch.ts'
 
@@ -244,12 +237,4 @@ function checkHandlers(name: string, protocol: Protocol, on: Readonly<Record<str
   const unknown = Object.keys(on).filter((type) => !(type in protocol) && !signalTypes.includes(type))
   if (unknown.length > 0)
     throw new DefinitionInvalidError(`${name}.on`, `handles ${unknown.join(', ')}, which the protocol lacks`)
-}
-
-/** The input as the logic receives it. @throws {DefinitionInvalidError} `DEFINITION_INVALID` when its schema refuses it. */
-export function parseInput(definition: AnyDefinition, given: unknown): unknown {
-  if (definition.inputSchema === undefined) return given
-  const parsed = definition.inputSchema.safeParse(given)
-  if (parsed.success) return parsed.data
-  throw new DefinitionInvalidError(`input of ${definition.name}`, describeIssues(parsed.error).join('; '))
 }

@@ -1,5 +1,6 @@
 import { workerRules, type ChildRules, type Shutdown } from '../actors/child-rules.ts'
-import { parseInput, type AnyDefinition, type InputOf } from '../actors/definition.ts'
+import type { AnyDefinition, InputOf } from '../actors/definition.ts'
+import { parseInput } from '../actors/input.ts'
 import { isDefinition } from '../actors/starting.ts'
 import { DefinitionInvalidError, EchelonError } from '../core/errors.ts'
 import { describeError, isCleanExit, type ExitReason } from '../core/exit.ts'

@@ -1,4 +1,5 @@
 import { ambient } from '../ambient.ts'
+import { DefinitionInvalidError } from '../../core/errors.ts'
 import { asError } from '../../core/exit.ts'
 import type { Cell } from '../cell.ts'
 import { zombie } from '../cell-events.ts'
@@ -43,6 +44,13 @@ export function openRecord(cell: Cell, hasAlarm: boolean): DurableRecord {
   const { durability } = cell.kernel
   const { durable } = cell.definition
   if (durability === undefined || durable === undefined) throw new JournalMissingError(cell.path)
+  for (let above: Cell | undefined = cell; above !== undefined; above = above.parent) {
+    if (above.givenName === undefined)
+      throw new DefinitionInvalidError(
+        cell.path,
+        `is durable, and ${above.path} has a number for a name: another run would not find it again; give it a name`,
+      )
+  }
   const record = new DurableRecord(cell, durable, durability, hasAlarm)
   cell.parts.record = record
   cell.block()
@@ -74,7 +82,7 @@ export function closeRecord(cell: Cell, isClean: boolean, state: () => unknown):
   const { record } = cell
   if (record === undefined) return
   record.alarm?.stop()
-  if (isClean) record.close(state)
+  record.close(isClean ? state : undefined)
   record.port.ended(record)
 }
 

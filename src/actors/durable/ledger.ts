@@ -24,7 +24,9 @@ export class Ledger {
   input: unknown
   /** Messages handled or given up: seeds what is random in the next. */
   turns = 0
-  readonly timers = new Map<string, DurableTimer>()
+  readonly #timers = new Map<string, DurableTimer>()
+  /** When the first of them is due; undefined when that has to be looked up. */
+  #firstDueMs: number | undefined
   /** Effects that succeeded. Those that failed may be tried again by a later message. */
   readonly outcomes: Window<Outcome>
   /** Ids of durable messages. */
@@ -43,12 +45,23 @@ export class Ledger {
     const ledger = new Ledger(snapshot.definition, snapshot.input, windowSize)
     ledger.turns = snapshot.turns
     for (const [key, { dueMs, message, recurrence }] of snapshot.timers)
-      ledger.timers.set(key, { dueMs, message, recurrence })
+      ledger.setTimer(key, { dueMs, message, recurrence })
     for (const [key, outcome] of snapshot.outcomes) ledger.outcomes.set(key, outcome)
     for (const id of snapshot.seen) ledger.seen.set(id, true)
     for (const [seq, received] of snapshot.pending) ledger.pending.set(seq, received)
     for (const [key, intent] of snapshot.intents) ledger.intents.set(key, intent)
     return ledger
+  }
+
+  get timers(): ReadonlyMap<string, DurableTimer> {
+    return this.#timers
+  }
+
+  /** Sets a timer, or cancels it. */
+  setTimer(key: string, timer: DurableTimer | undefined): void {
+    if (timer === undefined) this.#timers.delete(key)
+    else this.#timers.set(key, timer)
+    this.#firstDueMs = undefined
   }
 
   received(seq: number, body: Received): void {
@@ -69,10 +82,7 @@ export class Ledger {
   handled(body: Handled, atMs: number, timers: TimerChanges | undefined): void {
     this.#taken(body, atMs)
     if (timers === undefined) return
-    for (const [key, timer] of timers) {
-      if (timer === undefined) this.timers.delete(key)
-      else this.timers.set(key, timer)
-    }
+    for (const [key, timer] of timers) this.setTimer(key, timer)
   }
 
   /** A message was given up at `atMs`: what its handler did to state and timers is gone with it. */
@@ -84,11 +94,8 @@ export class Ledger {
     this.turns += 1
     if (of !== undefined) this.pending.delete(of)
     if (id !== undefined) this.seen.set(id, true)
-    const ticked = timer === undefined ? undefined : this.timers.get(timer)
-    if (timer === undefined || ticked === undefined) return
-    const next = afterTick(ticked, atMs)
-    if (next === undefined) this.timers.delete(timer)
-    else this.timers.set(timer, next)
+    const ticked = timer === undefined ? undefined : this.#timers.get(timer)
+    if (timer !== undefined && ticked !== undefined) this.setTimer(timer, afterTick(ticked, atMs))
   }
 
   /** The message that an entry is about. */
@@ -101,9 +108,11 @@ export class Ledger {
     if (this.pending.size > 0) return nowMs
     // Those of a message are wanted with it; a chart goes on with its own.
     for (const { of } of this.intents.values()) if (of === undefined) return nowMs
-    let first = Infinity
-    for (const { dueMs } of this.timers.values()) if (dueMs < first) first = dueMs
-    return first === Infinity ? null : first
+    if (this.#firstDueMs === undefined) {
+      this.#firstDueMs = Infinity
+      for (const { dueMs } of this.#timers.values()) if (dueMs < this.#firstDueMs) this.#firstDueMs = dueMs
+    }
+    return this.#firstDueMs === Infinity ? null : this.#firstDueMs
   }
 
   /** With `state` the text of a snapshot. @throws {NotSerializableError} `NOT_SERIALIZABLE` */
@@ -114,7 +123,7 @@ export class Ledger {
       ...(this.input === undefined ? {} : { input: this.input }),
       state,
       turns: this.turns,
-      timers: [...this.timers],
+      timers: [...this.#timers],
       outcomes,
       seen: Array.from(this.seen, ([id]) => id),
       pending: [...this.pending],

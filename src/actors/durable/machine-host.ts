@@ -270,7 +270,7 @@ class ChartRebuild implements Rebuild {
     const [chart, actions] = initialTransition(this.#machine, ledger.input as never)
     this.chart = chart as AnyMachineSnapshot
     this.#note(actions, (id, delayMs, event) => {
-      ledger.timers.set(id, { dueMs: atMs + delayMs, message: event, recurrence: undefined })
+      ledger.setTimer(id, { dueMs: atMs + delayMs, message: event, recurrence: undefined })
     })
   }
 

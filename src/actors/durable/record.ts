@@ -231,12 +231,20 @@ export class DurableRecord {
     })
   }
 
-  /** A clean end: the next incarnation begins with what this one knows, without going through its messages again. */
-  close(state: () => unknown): void {
-    if (this.#isReady && this.#failure === undefined && this.#entriesSinceSnapshot > 0) {
-      this.#takeSnapshot(state)
-      this.#flush()
+  /**
+   * The end. After a clean one, with `state`, the next incarnation begins with what this one knows, without going through
+   * its messages again.
+   */
+  close(state: (() => unknown) | undefined): void {
+    if (state !== undefined && this.#isReady && this.#failure === undefined && this.#entriesSinceSnapshot > 0) {
+      try {
+        this.#takeSnapshot(state)
+      } catch (error) {
+        this.cell.kernel.observerFailed(`last snapshot of ${this.stream}`, error)
+      }
     }
+    // What was handled goes to the disk now, before the next incarnation reads what is there.
+    this.#flush()
     this.#isReady = false
   }
 

@@ -2,6 +2,7 @@ import { eventChannels } from '../../core/events.ts'
 import type { Message } from '../../core/message.ts'
 import type { JournalEntry } from '../../core/journal.ts'
 import type { Cell } from '../cell.ts'
+import { parseInput } from '../input.ts'
 import { Envelope, isInJournal } from '../envelope.ts'
 import { openEntry, openSnapshot, type Outcome, type Taken } from './bodies.ts'
 import { EchelonError } from '../../core/errors.ts'
@@ -67,7 +68,7 @@ export class Recovery {
     const { clock } = this.#cell.kernel
     const startMs = clock.now()
     const { snapshot, entries, lastSeq } = await port.journal.load(stream)
-    if (lastSeq === 0) this.#rebuild.begin(clock.wallNow())
+    if (lastSeq === 0) this.#beginNew()
     if (snapshot !== undefined) this.#restore(snapshot.seq, snapshot.version, snapshot.body)
     for (let page = entries; ; page = await port.journal.read(stream, this.#seq)) {
       for (const entry of page) {
@@ -90,6 +91,12 @@ export class Recovery {
     })
   }
 
+  #beginNew(): void {
+    const { definition, input, kernel } = this.#cell
+    if (input === undefined) this.#record.ledger.input = parseInput(definition, undefined)
+    this.#rebuild.begin(kernel.clock.wallNow())
+  }
+
   #restore(seq: number, version: number, body: string): void {
     const opened = openSnapshot(this.#record.stream, body)
     this.#checkDefinition(opened.definition)
@@ -99,7 +106,7 @@ export class Recovery {
     for (const [of, received] of ledger.pending)
       ledger.pending.set(of, { ...received, message: migrator.message(received.message, version, seq) })
     for (const [key, timer] of ledger.timers)
-      ledger.timers.set(key, { ...timer, message: migrator.message(timer.message, version, seq) })
+      ledger.setTimer(key, { ...timer, message: migrator.message(timer.message, version, seq) })
     this.#record.ledger = ledger
     this.#seq = seq
     this.#rebuild.restore(migrator.state(opened.state, version, seq))

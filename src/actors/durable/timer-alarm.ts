@@ -32,9 +32,9 @@ export class TimerAlarm {
 
   /** The actor has come back. */
   resume(): void {
-    const { timers } = this.#record.ledger
+    const { ledger } = this.#record
     const nowMs = this.#record.cell.kernel.clock.wallNow()
-    for (const [key, timer] of timers) timers.set(key, comeBack(timer, nowMs))
+    for (const [key, timer] of ledger.timers) ledger.setTimer(key, comeBack(timer, nowMs))
     this.rearm()
   }
 
