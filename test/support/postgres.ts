@@ -57,7 +57,7 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       server = await start(args)
     },
     [Symbol.asyncDispose]: async () => {
-      await end('SIGINT')
+      await end('SIGQUIT') // at once: what it has not written to its files goes with them
       rmSync(folder, { recursive: true, force: true })
     },
   }

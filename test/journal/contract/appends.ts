@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { NewEntry } from '../../../src/core/journal.ts'
-import { hostOf, type JournalSubject } from '../contract.ts'
+import { hostOf, type JournalSubject } from './subject.ts'
 import { append, bodiesOf, ending, entry, readAll, snapshot, withJournal } from './material.ts'
 
 const kinds: readonly NewEntry['kind'][] = ['created', 'received', 'handled', 'failed', 'intent', 'outcome']

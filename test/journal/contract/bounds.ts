@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Append } from '../../../src/core/journal.ts'
-import type { JournalSubject } from '../contract.ts'
+import type { JournalSubject } from './subject.ts'
 import { append, bodiesOf, ending, entry, snapshot, withJournal } from './material.ts'
 
 /** What no adapter writes as it is meant. */

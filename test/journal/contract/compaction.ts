@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { hostOf, type JournalSubject } from '../contract.ts'
+import { hostOf, type JournalSubject } from './subject.ts'
 import { append, bodiesOf, ending, readAll, snapshot, withJournal } from './material.ts'
 
 export function describeCompaction(subject: JournalSubject): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Journal } from '../../../src/core/journal.ts'
-import { hostOf, type JournalSubject } from '../contract.ts'
+import { hostOf, type JournalSubject } from './subject.ts'
 import { append, bodiesOf, ending, snapshot, take, withJournal } from './material.ts'
 
 /** Everything that one can ask of an open journal. */

@@ -1,5 +1,5 @@
 import type { Append, Journal, JournalEntry, JournalReader, NewEntry, Snapshot } from '../../../src/core/journal.ts'
-import { hostOf, type BenchOptions, type JournalSubject } from '../contract.ts'
+import { hostOf, type BenchOptions, type JournalSubject } from './subject.ts'
 
 export const entry = (body: unknown, more: Partial<NewEntry> = {}): NewEntry => ({
   kind: 'handled',

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Append, Blob, Journal, NewEntry, Snapshot } from '../../../src/core/journal.ts'
-import { hostOf, type JournalSubject } from '../contract.ts'
+import { hostOf, type JournalSubject } from './subject.ts'
 import { byBytes, ending, entry, readAll, snapshot, take } from './material.ts'
 
 const streams = ['a', 'b', 'c/1', 'd'] as const

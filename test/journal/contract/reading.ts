@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { JournalReader, StreamInfo } from '../../../src/core/journal.ts'
-import type { JournalSubject } from '../contract.ts'
+import type { JournalSubject } from './subject.ts'
 import { append, byBytes, readAll, snapshot, withJournal } from './material.ts'
 
 /** Names in which an adapter could see more than letters. */
