@@ -1,4 +1,5 @@
 import type postgres from 'postgres'
+import { systemClock } from '../../core/clock.ts'
 import { DependencyMissingError, EchelonError } from '../../core/errors.ts'
 import { JournalFailedError } from '../../core/journal-errors.ts'
 import type { Settings } from './options.ts'
@@ -15,6 +16,7 @@ export class Database {
   readonly location: string
   readonly settings: Settings
   readonly #sql: Sql
+  readonly #unanswered = new Set<Promise<unknown>>()
 
   private constructor(sql: Sql, settings: Settings) {
     const { host, port, path, database } = sql.options
@@ -47,6 +49,8 @@ export class Database {
       types: { int8: { to: 20, from: [20], serialize: String, parse: Number } },
       connection: {
         application_name: 'echelon',
+        // The writer says the same all the time: planned once.
+        ...(onLost === undefined ? {} : { plan_cache_mode: 'force_generic_plan' }),
         ...(readOnly ? { default_transaction_read_only: true } : {}),
       },
       onnotice: () => undefined,
@@ -67,7 +71,7 @@ export class Database {
 
   /** Answers the rows, which the caller knows the columns of. Prepared once for each connection. */
   async rows<Row extends object>(text: string, values: readonly Value[] = []): Promise<readonly Row[]> {
-    return this.#sql.unsafe<Row[]>(text, [...values], { prepare: true })
+    return this.#counted(this.#sql.unsafe<Row[]>(text, [...values], { prepare: true }))
   }
 
   /** Runs `work` in one transaction. */
@@ -75,24 +79,36 @@ export class Database {
     mode: '' | 'isolation level repeatable read read only',
     work: (within: Within) => Promise<T>,
   ): Promise<T> {
-    // postgres.js unwraps an array of promises, which `T` is not.
-    return (await this.#sql.begin(mode, (sql) =>
+    // It unwraps an array of promises, which `T` is not.
+    const end = this.#sql.begin(mode, (sql) =>
       work({
         rows: async <Row extends object>(text: string, values: readonly Value[] = []) =>
           sql.unsafe<Row[]>(text, [...values], { prepare: true }),
         pages: <Row extends object>(text: string, rowsAtOnce: number) => sql.unsafe<Row[]>(text).cursor(rowsAtOnce),
       }),
-    )) as T
+    )
+    return (await this.#counted(end)) as T // it would unwrap an array of promises, which `T` is not
   }
 
-  /** Runs statements that are no query. */
-  async run(text: string): Promise<void> {
-    await this.#sql.unsafe(text)
-  }
-
-  /** Ends all sessions, at once or when what is asked is answered. */
+  /** Ends all sessions: when what was asked is answered, or at once. */
   async end(atOnce = false): Promise<void> {
-    await this.#sql.end({ timeout: atOnce ? 0 : this.settings.timeoutMs / 1000 })
+    if (!atOnce && this.#unanswered.size > 0) {
+      const late = Promise.withResolvers<void>()
+      const timer = systemClock.setTimeout(late.resolve, this.settings.timeoutMs) // a server keeps no other time
+      await Promise.race([Promise.allSettled(this.#unanswered), late.promise])
+      systemClock.clearTimeout(timer)
+    }
+    // With a time-out of 0: without, it would wait for answers that were lost with their connection.
+    await this.#sql.end({ timeout: 0 })
+  }
+
+  async #counted<T>(answer: Promise<T>): Promise<T> {
+    this.#unanswered.add(answer)
+    try {
+      return await answer
+    } finally {
+      this.#unanswered.delete(answer)
+    }
   }
 }
 

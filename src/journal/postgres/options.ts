@@ -54,7 +54,10 @@ export function settingsOf(options: PostgresJournalOptions): Settings {
   for (const name of ['schema', 'writer'] as const)
     if (!/^[A-Za-z0-9_.:-]{1,60}$/.test(settings[name]))
       throw invalid(name, 'it has 1 to 60 letters, digits, or any of _ . : -')
-  if (settings.url !== undefined && !URL.canParse(settings.url))
+  if (
+    settings.url !== undefined &&
+    !(URL.canParse(settings.url) && /^postgres(ql)?:$/.test(new URL(settings.url).protocol))
+  )
     throw invalid('url', 'write it as postgres://user:password@host:port/database')
   return settings
 }

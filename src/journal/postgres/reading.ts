@@ -128,11 +128,15 @@ export class Reading {
   }
 
   async due(beforeMs: number, limit = pageEntries): Promise<readonly Due[]> {
-    return this.#database.rows<Due>(
-      `SELECT stream, wake_ms AS "wakeAtMs" FROM ${this.#database.table('streams')}
-       WHERE wake_ms <= $1 ORDER BY wake_ms, stream LIMIT $2`,
+    const rows = await this.#database.rows<HeadRow & { readonly stream: string }>(
+      `SELECT s.stream, ${headColumns} FROM ${this.#database.table('streams')} s
+       WHERE s.wake_ms <= $1 ORDER BY s.wake_ms, s.stream LIMIT $2`,
       [beforeMs, limitOf(limit)],
     )
+    return rows.flatMap((row) => {
+      const { nextWakeMs } = checkedHead(row.stream, row, this.#database.location)
+      return nextWakeMs === null ? [] : [{ stream: row.stream, wakeAtMs: nextWakeMs }]
+    })
   }
 
   async info(): Promise<Omit<JournalInfo, 'writer'>> {
