@@ -21,7 +21,7 @@ export function deadLetter(cell: Cell, message: unknown, reason: DeadLetterReaso
 export function bury(cell: Cell, item: Item, reason: 'stopped' | 'dropped-oldest'): void {
   if (isEndedChild(item)) return
   const { message, ask, timer, monitor, delivery } = item instanceof Envelope ? item : { message: item }
-  if (delivery?.kind === 'incoming')
+  if (delivery?.kind === 'incoming' && delivery.seq === undefined)
     delivery.refuse(new TargetDownError(cell.path, message.type, cell.exit ?? exits.noproc))
   else if (delivery !== undefined) return // the journal has it, and the next incarnation gets it
   if (timer !== undefined || monitor !== undefined || message.type.startsWith('actor.')) return

@@ -52,6 +52,14 @@ export class Deque<T> {
     return item
   }
 
+  *[Symbol.iterator](): Iterator<T> {
+    if (this.#length === 0) return
+    // The length says that they are there.
+    yield this.#front as T
+    const ring = this.#ring ?? []
+    for (let i = 0; i < this.#length - 1; i += 1) yield ring[(this.#head + i) & (ring.length - 1)] as T
+  }
+
   /** Removes and returns the first item that `matches`, keeping the order of the others. Linear in those before it. */
   take(matches: (item: T) => boolean): T | undefined {
     const before: T[] = []

@@ -45,4 +45,6 @@ export const isDroppable = (item: Item): boolean => {
 
 /** Whether a journal has it, so that it comes back from there. */
 export const isInJournal = (item: Item): boolean =>
-  item instanceof Envelope && item.delivery !== undefined && item.delivery.kind !== 'incoming'
+  item instanceof Envelope &&
+  item.delivery !== undefined &&
+  (item.delivery.kind !== 'incoming' || item.delivery.seq !== undefined)

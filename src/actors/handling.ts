@@ -17,7 +17,12 @@ export function opens(cell: Cell, { ask, timer, monitor, message, delivery }: En
     return !ask.settled
   }
   if (timer !== undefined) return cell.timers.taken(timer)
-  if (delivery?.kind === 'incoming' && cell.record?.ledger.seen.has(delivery.id) === true) {
+  // It was there before. One that has an entry was counted with that.
+  if (
+    delivery?.kind === 'incoming' &&
+    delivery.seq === undefined &&
+    cell.record?.ledger.seen.has(delivery.id) === true
+  ) {
     cell.record.release(delivery)
     return false
   }

@@ -132,6 +132,11 @@ export class Lane<Item> {
     return items
   }
 
+  /** What waits, in its order. */
+  get waiting(): Iterable<Item> {
+    return this.#queue
+  }
+
   /** Takes out everything that `matches`, waiting or set aside. */
   takeOut(matches: (item: Item) => boolean): void {
     this.putBack('postpone')

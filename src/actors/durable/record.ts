@@ -4,6 +4,7 @@ import type { Blob, EntryKind, NewEntry, Snapshot } from '../../core/journal.ts'
 import { outside } from '../ambient.ts'
 import type { Message } from '../../core/message.ts'
 import type { Cell } from '../cell.ts'
+import type { Envelope } from '../envelope.ts'
 import type { Failed, Handled, Intent, Outcome, Received, Taken } from './bodies.ts'
 import { NotSerializableError } from './errors.ts'
 import { digestOf, Ledger } from './ledger.ts'
@@ -139,14 +140,10 @@ export class DurableRecord {
       const received = timer === undefined ? { message } : { timer, message }
       return new Turn(stream, ledger.turns, nowMs, undefined, received, undefined)
     }
-    if (delivery.kind === 'incoming') {
-      const turn = new Turn(stream, ledger.turns, nowMs, undefined, { id: delivery.id, message }, undefined)
-      turn.hold(delivery)
-      return turn
-    }
     if (delivery.kind === 'tick')
       return new Turn(stream, ledger.turns, nowMs, undefined, { timer: delivery.key, message }, undefined)
-    const { seq } = delivery
+    // One that came early has its entry since the actor is ready.
+    const seq = delivery.kind === 'received' ? delivery.seq : (delivery.seq ?? this.#accept(message, delivery))
     const begun = this.begun.get(seq)
     this.begun.delete(seq)
     const received = ledger.pending.get(seq) ?? { message }
@@ -157,6 +154,19 @@ export class DurableRecord {
   created(atMs: number): void {
     const { definition, input } = this.ledger
     this.#push('created', atMs, input === undefined ? { definition } : { definition, input })
+  }
+
+  /** Writes down a durable message that came before the actor was ready, unless it has come before. */
+  accept(envelope: Envelope): void {
+    const { delivery, message } = envelope
+    if (delivery?.kind === 'incoming' && !this.ledger.seen.has(delivery.id)) this.#accept(message, delivery)
+  }
+
+  #accept(message: Message, delivery: Delivery & { readonly kind: 'incoming' }): number {
+    const seq = this.received({ id: delivery.id, message })
+    delivery.seq = seq
+    this.release(delivery)
+    return seq
   }
 
   /** A message that has to be on disk before it is handled. Gives its entry. */

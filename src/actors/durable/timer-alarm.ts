@@ -11,8 +11,8 @@ const shortestStretchMs = 60_000
 export type Delivery =
   /** It is on disk: entry `seq`. */
   | { readonly kind: 'received'; readonly seq: number }
-  /** It is to be on disk before its sender goes on; it came before the actor was there. */
-  | ({ readonly kind: 'incoming'; readonly id: string } & Output)
+  /** It is to be on disk before its sender goes on, and came before the actor was there. `seq`: its entry, once it has one. */
+  | ({ readonly kind: 'incoming'; readonly id: string; seq?: number } & Output)
   /** The tick of a durable timer. It counts while the timer is still due at this time. */
   | { readonly kind: 'tick'; readonly key: string; readonly dueMs: number }
 

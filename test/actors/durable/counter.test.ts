@@ -70,5 +70,5 @@ test('given a clean end, then it leaves a snapshot, and the next one reads nothi
   const recovered: number[] = []
   t.runtime.on('recovered', ({ entries, snapshotSeq }) => recovered.push(entries, snapshotSeq))
   expect(await t.until(t.runtime.get(counter, 'a').ask({ type: 'count.total' }))).toBe(3)
-  expect(recovered).toEqual([0, 2])
+  expect(recovered).toEqual([0, 3])
 })
