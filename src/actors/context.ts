@@ -33,11 +33,17 @@ function interrupt(context: MessageContext): void {
   cell.goOn()
 }
 
-/** Runs code in the name of a cell, but of none of its messages. */
+/**
+ * Runs code of an effect: in the name of a cell, but outside of the turn of its message. What it asks belongs to the call
+ * chain of `handler`, if that waits for it.
+ */
 export const detachedIn =
-  (cell: Cell): Detached =>
-  (run) =>
-    runAsync(new MessageContext(cell, { type: 'actor.effect' }, undefined), run)
+  (cell: Cell, handler?: MessageContext): Detached =>
+  (run) => {
+    const context = new MessageContext(cell, handler?.message ?? { type: 'actor.effect' }, handler?.envelope)
+    if (handler?.waits === 'blocks') context.waits = 'blocks'
+    return runAsync(context, run)
+  }
 
 /**
  * The context of one message: fresh for each, so that a handler that goes on after an `await` still sees its own. Its
@@ -117,7 +123,7 @@ export class MessageContext implements ActorContext {
         return Promise.reject(new FencedError(this.path, `effect '${key}'`))
       }
       // What comes back is what `fn` gave, or gave before: see EffectFunction.
-      return runEffect(this.cell, this.turn, key, fn, options, detachedIn(this.cell), () => {
+      return runEffect(this.cell, this.turn, key, fn, options, detachedIn(this.cell, this), () => {
         interrupt(this)
       }) as Promise<Awaited<Value>>
     }

@@ -72,3 +72,21 @@ test('given a clean end, then it leaves a snapshot, and the next one reads nothi
   expect(await t.until(t.runtime.get(counter, 'a').ask({ type: 'count.total' }))).toBe(3)
   expect(recovered).toEqual([0, 3])
 })
+
+test('given an effect that asks back the actor that waits for it, then that is found at once', async () => {
+  await using t = await createTestRuntime({ journal: memoryJournal() })
+  let askBack = (): Promise<string> => Promise.resolve('nobody')
+  const asker = defineActor({
+    name: 'asker',
+    durable: true,
+    protocol: { 'ask.self': question({}, z.string()) },
+    on: {
+      'ask.self': async ({ effect, reply }) => {
+        reply(await effect('round', () => askBack()).catch((error: unknown) => String(error)))
+      },
+    },
+  })
+  const ref = t.runtime.get(asker, 'a')
+  askBack = () => ref.ask({ type: 'ask.self' })
+  expect(await t.until(ref.ask({ type: 'ask.self' }))).toMatch(/can never be answered/)
+})
