@@ -4,18 +4,11 @@ import { olderSnapshot } from '../append-check.ts'
 import type { Database } from './database.ts'
 import type { Heads } from './heads.ts'
 import { rowName } from './leases.ts'
-import { chained, crcOf, headCrc, numbers, texts, type EntryRow, type Head } from './rows.ts'
+import { blobCrc, chained, columns, headCrc, snapshotCrc, type BlobRow, type EntryRow, type Head } from './rows.ts'
 
 interface Held {
   readonly name: string
   readonly epoch: number
-}
-
-interface BlobRow {
-  readonly stream: string
-  readonly id: string
-  readonly text: string
-  readonly seq: number
 }
 
 /** What one transaction writes, and how the streams end after it. */
@@ -26,7 +19,7 @@ export class Batch {
   /** The last one of each stream. */
   readonly #snapshots = new Map<string, Snapshot>()
   /** The last one of each id, by stream and id. */
-  readonly #blobs = new Map<string, BlobRow>()
+  readonly #blobs = new Map<string, Omit<BlobRow, 'crc'>>()
   readonly #leases = new Map<string, Held>()
 
   constructor(before: Heads, writer: string, epoch: number) {
@@ -86,40 +79,18 @@ export class Batch {
 
   /** Writes all of it if all its leases are held, else nothing. Answers those that are. One round trip, one commit. */
   write(database: Database): Promise<readonly Held[]> {
-    const [entries, heads] = [this.#entries, [...this.#heads]]
-    const [snapshots, blobs, leases] = [[...this.#snapshots], [...this.#blobs.values()], this.leases]
+    const heads = [...this.#heads].map(([stream, head]) => ({ stream, ...head, crc: headCrc(stream, head) }))
+    const snapshots = [...this.#snapshots].map(([stream, { blobs, ...snapshot }]) => {
+      const row = { stream, ...snapshot, blobs: JSON.stringify(blobs) }
+      return { ...row, crc: snapshotCrc(row) }
+    })
+    const blobs = [...this.#blobs.values()].map((blob) => ({ ...blob, crc: blobCrc(blob) }))
     return database.rows<Held>(statement(database), [
-      texts(leases.map(({ name }) => name)),
-      numbers(leases.map(({ epoch }) => epoch)),
-      texts(entries.map(({ stream }) => stream)),
-      numbers(entries.map(({ seq }) => seq)),
-      texts(entries.map(({ kind }) => kind)),
-      numbers(entries.map(({ version }) => version)),
-      numbers(entries.map(({ atMs }) => atMs)),
-      numbers(entries.map(({ wakeAtMs }) => wakeAtMs)),
-      numbers(entries.map(({ prev }) => prev)),
-      numbers(entries.map(({ crc }) => crc)),
-      texts(entries.map(({ body }) => body)),
-      texts(heads.map(([stream]) => stream)),
-      numbers(heads.map(([, { lastSeq }]) => lastSeq)),
-      numbers(heads.map(([, { chain }]) => chain)),
-      numbers(heads.map(([, { lastAtMs }]) => lastAtMs)),
-      numbers(heads.map(([, { baseSeq }]) => baseSeq)),
-      numbers(heads.map(([, { snapshotSeq }]) => snapshotSeq)),
-      numbers(heads.map(([, { nextWakeMs }]) => nextWakeMs)),
-      numbers(heads.map(([stream, head]) => headCrc(stream, head))),
-      texts(snapshots.map(([stream]) => stream)),
-      numbers(snapshots.map(([, { seq }]) => seq)),
-      numbers(snapshots.map(([, { version }]) => version)),
-      numbers(snapshots.map(([, { atMs }]) => atMs)),
-      texts(snapshots.map(([, { blobs: kept }]) => JSON.stringify(kept))),
-      numbers(snapshots.map(([stream, snapshot]) => snapshotCrc(stream, snapshot))),
-      texts(snapshots.map(([, { body }]) => body)),
-      texts(blobs.map(({ stream }) => stream)),
-      texts(blobs.map(({ id }) => id)),
-      numbers(blobs.map(({ seq }) => seq)),
-      numbers(blobs.map(({ stream, id, seq, text }) => crcOf(stream, id, seq, text))),
-      texts(blobs.map(({ text }) => text)),
+      ...columns(this.leases, ['name', 'epoch']),
+      ...columns(this.#entries, ['stream', 'seq', 'kind', 'version', 'atMs', 'wakeAtMs', 'prev', 'crc', 'body']),
+      ...columns(heads, ['stream', 'lastSeq', 'chain', 'lastAtMs', 'baseSeq', 'snapshotSeq', 'nextWakeMs', 'crc']),
+      ...columns(snapshots, ['stream', 'seq', 'version', 'atMs', 'blobs', 'crc', 'body']),
+      ...columns(blobs, ['stream', 'id', 'seq', 'crc', 'text']),
     ])
   }
 
@@ -127,9 +98,6 @@ export class Batch {
     return this.#heads.get(stream) ?? this.#before.of(stream)
   }
 }
-
-const snapshotCrc = (stream: string, { seq, version, atMs, body, blobs }: Snapshot): number =>
-  crcOf(stream, seq, version, atMs, body, JSON.stringify(blobs))
 
 /** The leases $1 with epochs $2 that are held, locked until the transaction ends; and whether they are all. */
 export const heldLeases = (database: Database): string => `

@@ -2,7 +2,7 @@ import type { CompactReport } from '../../core/journal.ts'
 import { heldLeases } from './batch.ts'
 import type { Database } from './database.ts'
 import { checkedHead, type Heads } from './heads.ts'
-import { headColumns, headCrc, numbers, texts, type Head } from './rows.ts'
+import { columns, headColumns, headCrc, type Head } from './rows.ts'
 
 /** Streams and entries that one transaction compacts about: appends wait for it. */
 const streamsAtOnce = 100
@@ -36,7 +36,7 @@ export async function compactSome(
     streams += 1
     done = row.stream
   }
-  const removed = await remove(database, writer, [...changed])
+  const removed = await remove(database, writer, changed)
   if (removed === undefined) return undefined
   heads.keep(changed)
   const isLast = rows.length < streamsAtOnce && streams === rows.length
@@ -46,8 +46,9 @@ export async function compactSome(
 async function remove(
   database: Database,
   writer: { readonly name: string; readonly epoch: number },
-  heads: readonly (readonly [stream: string, head: Head])[],
+  heads: ReadonlyMap<string, Head>,
 ): Promise<Omit<Removed, 'streams'> | undefined> {
+  const rows = [...heads].map(([stream, head]) => ({ stream, baseSeq: head.baseSeq, crc: headCrc(stream, head) }))
   const [removed] = await database.rows<Omit<Removed, 'streams'> & { readonly allowed: boolean }>(
     `WITH ${heldLeases(database)},
      covered AS (
@@ -64,13 +65,7 @@ async function remove(
        WHERE s.stream = c.stream)
      SELECT (SELECT count(*) FROM entries) AS "entriesRemoved", (SELECT count(*) FROM blobs) AS "blobsRemoved",
        (SELECT yes FROM allowed) AS allowed`,
-    [
-      texts([writer.name]),
-      numbers([writer.epoch]),
-      texts(heads.map(([stream]) => stream)),
-      numbers(heads.map(([, { baseSeq }]) => baseSeq)),
-      numbers(heads.map(([stream, head]) => headCrc(stream, head))),
-    ],
+    [...columns([writer], ['name', 'epoch']), ...columns(rows, ['stream', 'baseSeq', 'crc'])],
   )
   if (removed?.allowed !== true) return undefined
   const { entriesRemoved, blobsRemoved } = removed

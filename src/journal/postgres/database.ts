@@ -1,12 +1,14 @@
 import type postgres from 'postgres'
 import { systemClock } from '../../core/clock.ts'
 import { DependencyMissingError, EchelonError } from '../../core/errors.ts'
-import { JournalFailedError } from '../../core/journal-errors.ts'
+import { JournalFailedError, JournalFullError } from '../../core/journal-errors.ts'
 import type { Settings } from './options.ts'
 
 type Sql = postgres.Sql<{ int8: number }>
 type Value = string | number | boolean | null
 
+/** Code of a server that has no space. What it says so of is rolled back. */
+const diskFull = '53100'
 /** Connections for everything that does not write entries. */
 const readers = 4
 
@@ -139,6 +141,7 @@ export const codeOf = (error: unknown): string | undefined =>
 export function journalError(error: unknown, location: string): Error {
   if (error instanceof EchelonError) return error
   const code = codeOf(error)
+  if (code === diskFull) return new JournalFullError(location)
   const message = error instanceof Error ? error.message : ''
   return new JournalFailedError(
     location,

@@ -1,6 +1,6 @@
 import { JournalCorruptError } from '../../core/journal-errors.ts'
 import type { Database } from './database.ts'
-import { headColumns, headCrc, noHead, texts, type Head } from './rows.ts'
+import { columns, headColumns, headCrc, noHead, type Head } from './rows.ts'
 
 /** Heads that are kept at most. */
 const most = 50_000
@@ -27,7 +27,10 @@ export class Heads {
     if (missing.length === 0) return
     const rows = await this.#database.rows<Head & { readonly stream: string; readonly headCrc: number }>(
       `SELECT s.stream, ${headColumns} FROM ${this.#database.table('streams')} s WHERE s.stream = ANY($1::text[])`,
-      [texts(missing)],
+      columns(
+        missing.map((stream) => ({ stream })),
+        ['stream'],
+      ),
     )
     for (const stream of missing) this.#heads.set(stream, noHead)
     for (const row of rows) this.#heads.set(row.stream, checkedHead(row.stream, row, this.#database.location))

@@ -137,16 +137,17 @@ class PostgresJournal implements Journal, JournalReader {
     while (!isAborted(signal)) {
       // Before asking: what is written while the answer is on its way is not waited for.
       const change = this.#change(signal)
-      const entries = await this.#ask(() => this.#reading.after(position)).finally(() => {
-        if (isAborted(signal)) change.stop()
-      })
-      for (const entry of entries) {
-        if (isAborted(signal)) break
-        position = entry.position
-        yield entry
+      try {
+        const entries = await this.#ask(() => this.#reading.after(position))
+        for (const entry of entries) {
+          if (isAborted(signal)) return
+          position = entry.position
+          yield entry
+        }
+        if (entries.length === 0) await change.happened
+      } finally {
+        change.stop()
       }
-      if (entries.length === 0) await change.happened
-      change.stop()
     }
   }
 

@@ -3,25 +3,25 @@ import type { Due, JournalEntry, JournalInfo, Loaded, Snapshot, StreamInfo } fro
 import { checkName } from '../append-check.ts'
 import type { Database } from './database.ts'
 import { badCrc, checkedHead } from './heads.ts'
-import { chained, crcOf, entryColumns, headColumns, noHead, type EntryRow, type Head } from './rows.ts'
+import {
+  blobCrc,
+  chained,
+  entryColumns,
+  headColumns,
+  noHead,
+  snapshotCrc,
+  type BlobRow,
+  type EntryRow,
+  type Head,
+  type Nullable,
+  type SnapshotRow,
+} from './rows.ts'
 import { formatVersion } from './schema.ts'
 
 const pageEntries = 1000
 /** UTF-8 bytes of the bodies of one answer, unless the first one alone has more. */
 const pageBytes = 4 * 1024 * 1024
 
-/** A row of `snapshots`. */
-export interface SnapshotRow {
-  readonly seq: number
-  readonly version: number
-  readonly atMs: number
-  /** JSON: a list of ids. */
-  readonly blobs: string
-  readonly crc: number
-  readonly body: string
-}
-
-export type Nullable<Row> = { readonly [Column in keyof Row]: Row[Column] | null }
 type HeadRow = Head & { readonly headCrc: number }
 /** One for each entry, or one without; the snapshot is in the first. */
 type StreamRow = HeadRow & Nullable<EntryRow> & { readonly snapshot: SnapshotRow | null }
@@ -62,7 +62,7 @@ export class Reading {
     const rows = await this.#database.rows<StreamRow>(
       `SELECT ${headColumns}, ${entryColumns},
          CASE WHEN $2::bigint IS NULL AND coalesce(e.number, 1) = 1 THEN (
-           SELECT json_build_object('seq', n.seq, 'version', n.version, 'atMs', n.at_ms, 'blobs', n.blobs, 'crc', n.crc,
+           SELECT json_build_object('stream', n.stream, 'seq', n.seq, 'version', n.version, 'atMs', n.at_ms, 'blobs', n.blobs, 'crc', n.crc,
              'body', n.body) FROM ${this.#database.table('snapshots')} n WHERE n.stream = s.stream) END AS snapshot
        FROM ${this.#database.table('streams')} s LEFT JOIN LATERAL (${entriesPage}) e ON true
        WHERE s.stream = $1 ORDER BY e.seq`,
@@ -71,7 +71,7 @@ export class Reading {
     const first = rows[0]
     if (first === undefined) return { head: noHead, snapshot: undefined, entries: [] }
     const head = checkedHead(stream, first, location)
-    const snapshot = first.snapshot === null ? undefined : this.#snapshot(stream, first.snapshot)
+    const snapshot = first.snapshot === null ? undefined : this.#snapshot(first.snapshot)
     const entries = rows.filter(hasEntry)
     this.#checkChain(head, Math.max(afterSeq ?? head.snapshotSeq, head.baseSeq), entries, stream)
     return { head, snapshot, entries: entries.map((row) => this.#entry(row)) }
@@ -106,12 +106,12 @@ export class Reading {
   async blob(stream: string, id: string): Promise<string> {
     checkName('the name of a stream', stream)
     checkName('the id of a blob', id)
-    const [row] = await this.#database.rows<{ readonly seq: number; readonly crc: number; readonly text: string }>(
-      `SELECT seq, crc, text FROM ${this.#database.table('blobs')} WHERE stream = $1 AND id = $2`,
+    const [row] = await this.#database.rows<BlobRow>(
+      `SELECT stream, id, seq, crc, text FROM ${this.#database.table('blobs')} WHERE stream = $1 AND id = $2`,
       [stream, id],
     )
     if (row === undefined) throw this.#corrupt(`stream ${stream}`, `there is no blob ${id}`)
-    if (row.crc !== crcOf(stream, id, row.seq, row.text)) throw this.#corrupt(`blob ${id} of ${stream}`, badCrc)
+    if (row.crc !== blobCrc(row)) throw this.#corrupt(`blob ${id} of ${stream}`, badCrc)
     return row.text
   }
 
@@ -171,24 +171,15 @@ export class Reading {
     return { stream, seq, position, kind, version, atMs, body }
   }
 
-  #snapshot(stream: string, row: SnapshotRow): Snapshot {
-    const snapshot = snapshotOf(stream, row)
-    if (snapshot === undefined) throw this.#corrupt(`snapshot of ${stream}`, badCrc)
-    return snapshot
+  #snapshot(row: SnapshotRow): Snapshot {
+    if (snapshotCrc(row) !== row.crc) throw this.#corrupt(`snapshot of ${row.stream}`, badCrc)
+    const { seq, version, atMs, blobs, body } = row
+    return { seq, version, atMs, body, blobs: JSON.parse(blobs) as string[] } // what was written: its checksum fits
   }
 
   #corrupt(where: string, problem: string): JournalCorruptError {
     return new JournalCorruptError(this.#database.location, where, problem)
   }
-}
-
-/** Nothing when its checksum does not fit. */
-export function snapshotOf(
-  stream: string,
-  { seq, version, atMs, blobs, crc, body }: SnapshotRow,
-): Snapshot | undefined {
-  if (crcOf(stream, seq, version, atMs, body, blobs) !== crc) return undefined
-  return { seq, version, atMs, body, blobs: JSON.parse(blobs) as string[] } // what was written: its checksum fits
 }
 
 const hasEntry = (row: StreamRow): row is StreamRow & EntryRow => row.seq !== null

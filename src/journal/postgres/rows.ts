@@ -38,23 +38,63 @@ export const headColumns =
 
 export const noHead: Head = { lastSeq: 0, chain: 0, lastAtMs: 0, baseSeq: 0, snapshotSeq: 0, nextWakeMs: null }
 
-/** The checksum of a row. */
-export const crcOf = (...values: readonly (string | number | null)[]): number => crc32(JSON.stringify(values))
+/** A row of `snapshots`. */
+export interface SnapshotRow {
+  readonly stream: string
+  readonly seq: number
+  readonly version: number
+  readonly atMs: number
+  /** JSON: a list of ids. */
+  readonly blobs: string
+  readonly crc: number
+  readonly body: string
+}
+
+/** A row of `blobs`. */
+export interface BlobRow {
+  readonly stream: string
+  readonly id: string
+  /** Last entry of the append that it came with. */
+  readonly seq: number
+  readonly crc: number
+  readonly text: string
+}
+
+export type Nullable<Row> = { readonly [Column in keyof Row]: Row[Column] | null }
 
 /** The checksum of an entry: over itself and, by `prev`, over all that was ever appended to its stream before it. */
-export const chained = (entry: Omit<EntryRow, 'position' | 'crc'>): number =>
-  crc32(
-    entry.body,
-    crc32(JSON.stringify([entry.stream, entry.seq, entry.kind, entry.version, entry.atMs, entry.wakeAtMs]), entry.prev),
-  )
+export function chained({
+  stream,
+  seq,
+  kind,
+  version,
+  atMs,
+  wakeAtMs,
+  prev,
+  body,
+}: Omit<EntryRow, 'position' | 'crc'>): number {
+  return crc32(body, crc32(JSON.stringify([stream, seq, kind, version, atMs, wakeAtMs]), prev))
+}
 
 export const headCrc = (stream: string, head: Head): number =>
   crcOf(stream, head.lastSeq, head.chain, head.lastAtMs, head.baseSeq, head.snapshotSeq, head.nextWakeMs)
 
-/** A list of numbers as the server reads an array. */
-export const numbers = (list: readonly (number | null)[]): string => `{${list.map((one) => one ?? 'NULL').join(',')}}`
+export const snapshotCrc = ({ stream, seq, version, atMs, blobs, body }: Omit<SnapshotRow, 'crc'>): number =>
+  crcOf(stream, seq, version, atMs, blobs, body)
 
-/** A list of texts as the server reads an array. */
-export const texts = (list: readonly string[]): string => `{${list.map(quoted).join(',')}}`
+export const blobCrc = ({ stream, id, seq, text }: Omit<BlobRow, 'crc'>): number => crcOf(stream, id, seq, text)
 
-const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+const crcOf = (...values: readonly (string | number | null)[]): number => crc32(JSON.stringify(values))
+
+/** Columns of rows, each written as the server reads an array. */
+export function columns<Column extends string>(
+  rows: readonly Readonly<Record<Column, string | number | null>>[],
+  names: readonly Column[],
+): readonly string[] {
+  return names.map((name) => `{${rows.map((row) => literal(row[name])).join(',')}}`)
+}
+
+function literal(value: string | number | null): string {
+  if (typeof value === 'string') return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+  return value === null ? 'NULL' : String(value)
+}

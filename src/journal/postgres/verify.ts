@@ -1,25 +1,27 @@
 import type { Problem, VerifyReport } from '../../core/journal.ts'
 import type { Database } from './database.ts'
 import { badCrc } from './heads.ts'
-import { snapshotOf, type Nullable, type SnapshotRow } from './reading.ts'
-import { chained, crcOf, entryColumns, headColumns, headCrc, type EntryRow, type Head } from './rows.ts'
+import {
+  blobCrc,
+  chained,
+  entryColumns,
+  headColumns,
+  headCrc,
+  snapshotCrc,
+  type BlobRow,
+  type EntryRow,
+  type Head,
+  type Nullable,
+  type SnapshotRow,
+} from './rows.ts'
 
 /** A stream with its snapshot, either of which may be missing. */
 type StreamRow = Nullable<Head> &
-  Nullable<SnapshotRow> & { readonly name: string; readonly headCrc: number; readonly count: number }
+  Nullable<Omit<SnapshotRow, 'stream'>> & { readonly name: string; readonly headCrc: number; readonly count: number }
 
 /** An entry with the one before it and with where its stream begins and ends. */
 type NeighbourRow = EntryRow &
   Nullable<Pick<Head, 'lastSeq' | 'chain' | 'baseSeq'> & { readonly beforeSeq: number; readonly beforeCrc: number }>
-
-interface BlobRow {
-  readonly stream: string
-  readonly id: string
-  readonly seq: number
-  readonly crc: number
-  readonly text: string
-  readonly lastSeq: number | null
-}
 
 const rowsAtOnce = 200
 
@@ -57,7 +59,7 @@ export async function verify(database: Database, signal: AbortSignal | undefined
       entries += page.length
       for (const row of page) note(`stream ${row.stream} at ${row.seq}`, problemOfEntry(row))
     }
-    for await (const page of pages<BlobRow>(
+    for await (const page of pages<BlobRow & { readonly lastSeq: number | null }>(
       `SELECT b.stream, b.id, b.seq, b.crc, b.text, s.last_seq AS "lastSeq"
        FROM ${database.table('blobs')} b LEFT JOIN ${streamTable} s ON s.stream = b.stream`,
       rowsAtOnce,
@@ -84,7 +86,7 @@ function problemOfHead(row: StreamRow): string | undefined {
 function problemOfSnapshot({ name, snapshotSeq, seq, version, atMs, blobs, crc, body }: StreamRow): string | undefined {
   if (seq === null || version === null || atMs === null || blobs === null || crc === null || body === null)
     return snapshotSeq === 0 || snapshotSeq === null ? undefined : 'it is missing'
-  if (snapshotOf(name, { seq, version, atMs, blobs, crc, body }) === undefined) return badCrc
+  if (snapshotCrc({ stream: name, seq, version, atMs, blobs, body }) !== crc) return badCrc
   return seq === snapshotSeq ? undefined : `it covers entry ${seq}, not ${snapshotSeq}`
 }
 
@@ -97,5 +99,5 @@ function problemOfEntry(row: NeighbourRow): string | undefined {
   return row.seq === row.lastSeq && row.crc !== row.chain ? 'it is not the last that was written' : undefined
 }
 
-const problemOfBlob = ({ stream, id, seq, crc, text, lastSeq }: BlobRow): string | undefined =>
-  lastSeq === null ? noStream : crcOf(stream, id, seq, text) === crc ? undefined : badCrc
+const problemOfBlob = (row: BlobRow & { readonly lastSeq: number | null }): string | undefined =>
+  row.lastSeq === null ? noStream : blobCrc(row) === row.crc ? undefined : badCrc

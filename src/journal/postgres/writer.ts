@@ -1,4 +1,4 @@
-import { JournalFailedError, JournalFencedError, JournalFullError } from '../../core/journal-errors.ts'
+import { JournalFailedError, JournalFencedError } from '../../core/journal-errors.ts'
 import type { Append, JournalHost, Lease } from '../../core/journal.ts'
 import { Batch } from './batch.ts'
 import { codeOf, journalError, type Database } from './database.ts'
@@ -147,7 +147,7 @@ export class Writer {
       if (this.#failure !== undefined) throw this.#failure
       refusals = await this.#written(calls)
     } catch (error) {
-      const failure = codeOf(error) === '53100' ? new JournalFullError(this.#database.location) : this.#failedBy(error)
+      const failure = this.#failedBy(error)
       for (const { settle } of calls) settle(failure)
       return
     }
