@@ -26,10 +26,10 @@ export function spanText(ms: number): string {
 /** `3 min ago`. Clocks differ: what comes from the future was just now. */
 export const agoText = (atMs: number, nowMs: number): string => `${spanText(nowMs - atMs)} ago`
 
-/** When a stream is to be woken: `in 2 h`, `due for 3 min`, `-` for never by itself. */
-export function wakeText(wakeAtMs: number | null, nowMs: number): string {
-  if (wakeAtMs === null) return '-'
-  return wakeAtMs > nowMs ? `in ${spanText(wakeAtMs - nowMs)}` : `due for ${spanText(nowMs - wakeAtMs)}`
+/** When something is due: `in 2 h`, `3 min ago`, `-` for never. */
+export function dueText(dueMs: number | null, nowMs: number): string {
+  if (dueMs === null) return '-'
+  return dueMs > nowMs ? `in ${spanText(dueMs - nowMs)}` : agoText(dueMs, nowMs)
 }
 
 /** `2026-01-01 12:00:00.000Z`; the number itself where it is no time that a calendar has. */

@@ -1,5 +1,5 @@
 import type { JournalReader, StreamInfo } from '../../core/journal.ts'
-import { agoText, jsonLine, printable, wakeText } from '../format.ts'
+import { agoText, jsonLine, printable, dueText } from '../format.ts'
 import { exitCodes, type CommandHost } from '../host.ts'
 import { streamsOf } from './streams.ts'
 
@@ -30,17 +30,17 @@ export async function list(reader: JournalReader, host: CommandHost, options: Li
 }
 
 /** The name is last: how long the longest is, nobody knows before the end. */
-const columnsOf = (entries: string, since: string, last: string, wake: string, stream: string): string =>
-  `${entries.padStart(9)}  ${since.padStart(14)}  ${last.padStart(11)}  ${wake.padStart(12)}  ${stream}`
+const columnsOf = (entries: string, since: string, last: string, due: string, stream: string): string =>
+  `${entries.padStart(9)}  ${since.padStart(14)}  ${last.padStart(10)}  ${due.padStart(10)}  ${stream}`
 
-const header = columnsOf('ENTRIES', 'SINCE SNAPSHOT', 'LAST', 'WAKE-UP', 'STREAM')
+const header = columnsOf('ENTRIES', 'SINCE SNAPSHOT', 'LAST', 'DUE', 'STREAM')
 
 const sinceSnapshot = ({ lastSeq, snapshotSeq }: StreamInfo): number => lastSeq - snapshotSeq
 
 function lineOf(info: StreamInfo, nowMs: number): string {
   const { stream, lastSeq, atMs, wakeAtMs } = info
   const [entries, since] = [String(lastSeq), String(sinceSnapshot(info))]
-  return `${columnsOf(entries, since, agoText(atMs, nowMs), wakeText(wakeAtMs, nowMs), printable(stream))}\n`
+  return `${columnsOf(entries, since, agoText(atMs, nowMs), dueText(wakeAtMs, nowMs), printable(stream))}\n`
 }
 
 const rowOf = (info: StreamInfo): object => ({

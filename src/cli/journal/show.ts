@@ -1,5 +1,5 @@
 import type { JournalEntry, JournalReader, Snapshot, StreamInfo } from '../../core/journal.ts'
-import { agoText, counted, cut, jsonLine, printable, spanText, timeText, wakeText } from '../format.ts'
+import { agoText, counted, cut, jsonLine, printable, spanText, timeText, dueText } from '../format.ts'
 import { exitCodes, type CommandHost } from '../host.ts'
 import { Describer } from './describe.ts'
 import { examine, type Examined } from './examine.ts'
@@ -18,7 +18,12 @@ export interface ShowOptions {
 }
 
 /** `echelon journal show`: what a stream says about its actor, and its entries. */
-export async function show(reader: JournalReader, host: CommandHost, name: string, options: ShowOptions) {
+export async function show(
+  reader: JournalReader,
+  host: CommandHost,
+  name: string,
+  options: ShowOptions,
+): Promise<number> {
   const { out, signal } = host
   const { after = 0, limit = Infinity, follow = false } = options
   const info = await findStream(reader, name)
@@ -43,6 +48,7 @@ export async function show(reader: JournalReader, host: CommandHost, name: strin
     }
   if (!follow || limit === 0) return exitCodes.ok
   await out.flush()
+  if (shown === 0) position = (await reader.read(info.stream, info.lastSeq - 1, { limit: 1 }))[0]?.position ?? 0
   for await (const entry of reader.tail(position, { signal })) {
     if (entry.stream !== info.stream || entry.seq <= seq) continue
     await put(entry)
@@ -106,10 +112,10 @@ function headText({ out, clock }: CommandHost, info: StreamInfo, examined: Exami
   const { definition, versions, foreign, pending, effects, timers } = examined
   const what = definition === undefined ? '' : `${printable(definition)} v${versions.join(', v')}, `
   const since = snapshotSeq === 0 ? 'no snapshot' : `${lastSeq - snapshotSeq} since the snapshot`
-  const wake = wakeAtMs === null ? '' : `, wake-up ${wakeText(wakeAtMs, nowMs)}`
+  const due = wakeAtMs === null ? '' : `, due ${dueText(wakeAtMs, nowMs)}`
   const lines = [
     out.colour('bold', printable(stream)),
-    `${what}${counted(lastSeq, 'entry', 'entries')} (${since}), last ${agoText(atMs, nowMs)}${wake}`,
+    `${what}${counted(lastSeq, 'entry', 'entries')} (${since}), last ${agoText(atMs, nowMs)}${due}`,
   ]
   if (foreign !== undefined) lines.push('No actor of this version wrote it: bodies are shown as they are.')
   for (const { seq, type, atMs: cameMs } of pending)
@@ -123,7 +129,7 @@ function headText({ out, clock }: CommandHost, info: StreamInfo, examined: Exami
     )
   }
   for (const { key, type, dueMs } of timers)
-    lines.push(`Timer '${printable(key)}' of the snapshot: ${printable(type)}, ${wakeText(dueMs, nowMs)}`)
+    lines.push(`Timer '${printable(key)}' of the snapshot: ${printable(type)}, due ${dueText(dueMs, nowMs)}`)
   return `${lines.join('\n')}\n\n`
 }
 
