@@ -12,11 +12,12 @@ export interface Ended {
   readonly lines: readonly string[]
 }
 
-/** A program that runs; `kill` is `kill -9`. */
+/** A program that runs. */
 export interface Running {
-  /** Resolves when it has written so many lines to its output, or has ended. */
-  readonly wrote: (lines: number) => Promise<void>
-  readonly kill: () => void
+  /** Resolves when it has written lines that match each of these, in any order, or has ended. */
+  readonly wrote: (...lines: readonly RegExp[]) => Promise<void>
+  /** `SIGKILL` is `kill -9`. */
+  readonly kill: (signal: 'SIGKILL' | 'SIGTERM') => void
   /** Resolves when it has ended. Rejects when it wrote to its error output. */
   readonly ended: Promise<Ended>
 }
@@ -48,14 +49,14 @@ export function startProgram(file: string, args: readonly string[], env: Readonl
       lines: lines(),
     }
   })
-  const wrote = async (count: number): Promise<void> => {
-    while (!isOver && lines().length < count) {
+  const wrote = async (...wanted: readonly RegExp[]): Promise<void> => {
+    while (!isOver && !wanted.every((line) => lines().some((written) => line.test(written)))) {
       await new Promise<void>((resolve) => {
         wake = resolve
       })
     }
   }
-  return { wrote, kill: () => void child.kill('SIGKILL'), ended }
+  return { wrote, kill: (signal) => void child.kill(signal), ended }
 }
 
 /** A folder that is gone after the test. */
