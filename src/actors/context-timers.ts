@@ -1,6 +1,8 @@
 import type { Message } from '../core/message.ts'
+import { currentContext } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { parse } from './delivery.ts'
+import { NotReplayableError } from './durable/errors.ts'
 import type { Turn } from './durable/turn.ts'
 import { encode } from './durable/values.ts'
 import { checkDelay, cronRecurrence, delayUntil, everyRecurrence, nextCron } from './schedule.ts'
@@ -47,6 +49,14 @@ export const volatileTimers = (cell: Cell, guarded: Guarded): ActorTimers<Messag
 export const durableTimers = (cell: Cell, turn: Turn, guarded: Guarded): ActorTimers<Message> => {
   const keyOf = (key: unknown): string => (typeof key === 'string' ? key : encode(key, 'the key of a timer'))
   const { atMs } = turn
+  // A replay comes by neither the code of an effect nor the actions of a chart.
+  const refuseElsewhere = (): void => {
+    const { type } = turn.received.message
+    if (turn.isChart)
+      throw new NotReplayableError(cell.path, type, 'a timer', 'use `after`, or `raise` with a delay, in the chart')
+    if (currentContext()?.turn !== turn)
+      throw new NotReplayableError(cell.path, type, 'a timer that an effect sets', 'set it in the handler')
+  }
   const set = (
     key: unknown,
     dueMs: number,
@@ -54,6 +64,7 @@ export const durableTimers = (cell: Cell, turn: Turn, guarded: Guarded): ActorTi
     recurrence?: ReturnType<typeof everyRecurrence> | ReturnType<typeof cronRecurrence>,
   ): void => {
     guarded(() => {
+      refuseElsewhere()
       turn.setTimer(keyOf(key), { dueMs, message: parse(cell, message), recurrence })
     })
   }
@@ -78,6 +89,7 @@ export const durableTimers = (cell: Cell, turn: Turn, guarded: Guarded): ActorTi
       set(key, nextCron(recurrence, atMs) ?? atMs, message, recurrence)
     },
     cancel: (key) => {
+      refuseElsewhere()
       const was = active(key)
       if (was) turn.setTimer(keyOf(key), undefined)
       return was

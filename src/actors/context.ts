@@ -6,7 +6,7 @@ import type { Message } from '../core/message.ts'
 import type { Random } from '../core/random.ts'
 import type { DiscoveryKey, EscalationOutcome, EscalationRequest } from '../core/services.ts'
 import type { ActorContext } from './actor-context.ts'
-import { runAsync } from './ambient.ts'
+import { currentContext, runAsync } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { AnyDefinition, SpawnOptions } from './definition.ts'
@@ -121,6 +121,10 @@ export class MessageContext implements ActorContext {
       if (this.fenced) {
         zombie(this.cell, 'effect')
         return Promise.reject(new FencedError(this.path, `effect '${key}'`))
+      }
+      if (this.turn?.isChart === true) {
+        const instead = `invoke it: setup({ actors: { name: effect('key', …) } })`
+        return Promise.reject(new NotReplayableError(this.path, this.message.type, 'effect', instead))
       }
       // What comes back is what `fn` gave, or gave before: see EffectFunction.
       return runEffect(this.cell, this.turn, key, fn, options, detachedIn(this.cell, this), () => {
@@ -295,7 +299,8 @@ export class MessageContext implements ActorContext {
 
   /** @throws {NotReplayableError} `NOT_REPLAYABLE` in the handler of a durable actor. */
   #refuseInTurn(what: string): void {
-    if (this.turn === undefined) return
+    // The code of an effect runs in a context of its own.
+    if (this.turn === undefined || currentContext()?.turn !== this.turn) return
     const instead = `do it inside of an effect, or when it starts, in 'actor.started'`
     throw new NotReplayableError(this.path, this.message.type, what, instead)
   }

@@ -5,7 +5,7 @@ import type { ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
 import { freshSeed } from '../core/random.ts'
 import { notReplayable } from './ask.ts'
-import { currentContext } from './ambient.ts'
+import { currentContext, outside } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
@@ -103,20 +103,45 @@ export function offer(cell: Cell, given: Message, signal?: AbortSignal): Promise
 
 /** As `tell`, and resolves once the message is on disk. Rejects as `Ref.tell` says. */
 export function tellDurable(cell: Cell, given: Message, givenId: string | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const sender = currentContext()
-    if (sender?.fenced === true) {
-      zombie(sender.cell, 'tell')
-      throw new FencedError(sender.cell.path, 'tell')
-    }
-    const { turn } = sender ?? {}
+  return durably(givenId, (id, from) => {
     const message = parse(cell, given)
     if (cell.definition.durable === undefined) throw new NotDurableError(cell.path, 'keep a message')
-    const id = givenId ?? (turn === undefined ? freshSeed() : turn.nextMessageId())
-    if (turn?.isReplay === true) {
-      resolve()
-      return
-    }
+    return keep(cell, message, id, from)
+  })
+}
+
+/**
+ * Sends a durable message, with the id that the sender's code has for it. In the turn of a durable actor its own message
+ * is on disk before, so that a second try sends the same again; in a replay nothing is sent.
+ */
+export async function durably(
+  givenId: string | undefined,
+  send: (id: string, from: ActorPath | undefined) => Promise<void>,
+): Promise<void> {
+  const sender = currentContext()
+  if (sender?.fenced === true) {
+    zombie(sender.cell, 'tell')
+    throw new FencedError(sender.cell.path, 'tell')
+  }
+  const { turn, cell } = sender ?? {}
+  if (turn === undefined || cell?.record === undefined) return send(givenId ?? freshSeed(), cell?.path)
+  if (turn.isReplay) return undefined
+  const { record, path } = cell
+  if (turn.isChart) {
+    // Its transitions wait for nothing: it is sent when this one is on disk.
+    await new Promise<void>((release, refuse) => {
+      turn.hold({ release, refuse })
+    })
+    return outside(() => send(givenId ?? freshSeed(), path))
+  }
+  turn.of ??= record.received(turn.received)
+  const id = givenId ?? turn.messageId(turn.of)
+  await record.onDisk()
+  return outside(() => send(id, path))
+}
+
+function keep(cell: Cell, message: Message, id: string, from: ActorPath | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
     if (cell.status === 'stopped' || cell.status === 'stopping')
       throw new TargetDownError(cell.path, message.type, cell.exit ?? exits.noproc)
     const { record } = cell
@@ -131,7 +156,7 @@ export function tellDurable(cell: Cell, given: Message, givenId: string | undefi
       record?.isReady === true
         ? ({ kind: 'received', seq: record.received({ id, message }) } as const)
         : ({ kind: 'incoming', id, release: resolve, refuse: reject } as const)
-    cell.force(new Envelope(message, undefined, undefined, undefined, sender?.cell.path, delivery))
+    cell.force(new Envelope(message, undefined, undefined, undefined, from, delivery))
     if (delivery.kind === 'received') record?.release({ release: resolve, refuse: reject })
   })
 }

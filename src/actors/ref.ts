@@ -22,7 +22,7 @@ export interface StopOptions {
 export interface TellOptions {
   /** Whether to wait until it is on disk. */
   readonly durable: true
-  /** Tells repetitions by the same sender apart from new messages. Default: a fresh one. */
+  /** Of several messages to one actor with the same id one is handled, whoever sends them. Default: a fresh one. */
   readonly id?: string
 }
 

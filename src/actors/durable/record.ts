@@ -134,20 +134,21 @@ export class DurableRecord {
   /** A turn for a message that was taken from the mailbox. `timer`: it is the delayed event of this name. */
   open(message: Message, delivery: Delivery | undefined, timer?: string): Turn {
     const { stream, ledger } = this
+    const isChart = this.alarm === undefined
     const nowMs = this.#nowMs
     this.lastBusyMs = this.cell.kernel.clock.now()
     if (delivery === undefined) {
       const received = timer === undefined ? { message } : { timer, message }
-      return new Turn(stream, ledger.turns, nowMs, undefined, received, undefined)
+      return new Turn(stream, ledger.turns, nowMs, undefined, received, undefined, isChart)
     }
     if (delivery.kind === 'tick')
-      return new Turn(stream, ledger.turns, nowMs, undefined, { timer: delivery.key, message }, undefined)
+      return new Turn(stream, ledger.turns, nowMs, undefined, { timer: delivery.key, message }, undefined, isChart)
     // One that came early has its entry since the actor is ready.
     const seq = delivery.kind === 'received' ? delivery.seq : (delivery.seq ?? this.#accept(message, delivery))
     const begun = this.begun.get(seq)
     this.begun.delete(seq)
     const received = ledger.pending.get(seq) ?? { message }
-    return new Turn(stream, ledger.turns, begun?.atMs ?? nowMs, seq, received, begun?.script)
+    return new Turn(stream, ledger.turns, begun?.atMs ?? nowMs, seq, received, begun?.script, isChart)
   }
 
   /** The first entry of a stream. */

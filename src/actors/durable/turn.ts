@@ -19,6 +19,8 @@ export class Turn {
   readonly stream: string
   /** Counts the messages of the stream, from 0. */
   readonly number: number
+  /** Whether it is a transition of a chart, which a replay goes through without any of its actions. */
+  readonly isChart: boolean
   /** What the handler takes for now: epoch milliseconds. The same when it is replayed. */
   readonly atMs: number
   /** The `received` entry of this message, once it has one. */
@@ -40,7 +42,9 @@ export class Turn {
     of: number | undefined,
     received: Received,
     script: Script | undefined,
+    isChart = false,
   ) {
+    this.isChart = isChart
     this.stream = stream
     this.number = number
     this.atMs = atMs
@@ -73,10 +77,13 @@ export class Turn {
     if (!this.isReplay) (this.outputs ??= []).push(output)
   }
 
-  /** Of a durable message that is sent without one of its own: the same when this message is handled again. */
-  nextMessageId(): string {
+  /**
+   * Of a durable message that is sent without one of its own: the same when this message is handled again. `seq`: the
+   * entry that has this message.
+   */
+  messageId(seq: number): string {
     this.sent += 1
-    return `${this.stream}#${this.number}.${this.sent}`
+    return `${this.stream}#${seq}.${this.sent}`
   }
 
   setTimer(key: string, timer: DurableTimer | undefined): void {

@@ -2,6 +2,7 @@ import type { AnyActorRef, EventObject, Observer, Snapshot, Subscription } from 
 import { currentContext, runAsync } from '../../actors/ambient.ts'
 import { notReplayable, type AskOptions } from '../../actors/ask.ts'
 import type { Cell } from '../../actors/cell.ts'
+import { durably } from '../../actors/delivery.ts'
 import type { AnyDefinition } from '../../actors/definition.ts'
 import {
   emptySystem,
@@ -76,7 +77,8 @@ export class DurableRef implements Ref {
   tell(message: Message, options: TellOptions): Promise<void>
   tell(message: Message, options?: TellOptions): Promise<void> | void {
     const sender = currentContext()
-    if (options?.durable === true) return this.#with((ref) => ref.tell(message, options))
+    if (options?.durable === true)
+      return durably(options.id, (id) => this.#with((ref) => ref.tell(message, { durable: true, id })))
     const deliver = (): void => {
       this.#activations.use(
         this,
