@@ -10,7 +10,19 @@ import { memoryJournal } from '../../src/journal/memory.ts'
 import { postgresJournal } from '../../src/journal/postgres/journal.ts'
 import { sqliteJournal } from '../../src/journal/sqlite/journal.ts'
 import { postgresOrSkip, startPostgres } from '../support/postgres.ts'
-import { echelon, entries, host, inFolder, orders, reading, stream, testHost, withFile, writing } from './material.ts'
+import {
+  echelon,
+  entries,
+  host,
+  inFolder,
+  orders,
+  reading,
+  stream,
+  testHost,
+  withFile,
+  withMethods,
+  writing,
+} from './material.ts'
 
 /** The export of a journal. */
 async function exported(source: JournalSource, options: ExportOptions = {}): Promise<string> {
@@ -382,15 +394,12 @@ test('given a stream that is compacted while it is exported, then the export fai
     stream('/long', many, { snapshot: { seq: 1_400, version: 1, atMs: 0, body: '{}', blobs: [] } }),
   ])
   const journal = await source.open(host)
-  const meanwhile: JournalReader = new Proxy(journal, {
-    get: (target, name) =>
-      name === 'read'
-        ? async (...args: Parameters<JournalReader['read']>) => {
-            const page = await target.read(...args)
-            await target.compact()
-            return page
-          }
-        : Reflect.get(target, name)?.bind(target),
+  const meanwhile = withMethods(journal, {
+    read: async (...args) => {
+      const page = await journal.read(...args)
+      await journal.compact()
+      return page
+    },
   })
   await expect(exportJournal(meanwhile, testHost(), {})).rejects.toMatchObject({
     code: 'EXPORT_OVERTAKEN',
@@ -402,15 +411,12 @@ test('given a stream that is compacted while it is exported, then the export fai
 test('given a stream that grows while it is exported, then the export has it as it was at one moment', async () => {
   const source = await filled([stream('/a', entries(0, ['created', {}]))])
   const journal = await source.open(host)
-  const meanwhile: JournalReader = new Proxy(journal, {
-    get: (target, name) =>
-      name === 'load'
-        ? async (name: string) => {
-            const loaded = await target.load(name)
-            await target.append([stream(name, entries(0, ['handled', {}]), { expectedSeq: 1, wakeAtMs: 5 })])
-            return loaded
-          }
-        : Reflect.get(target, name)?.bind(target),
+  const meanwhile = withMethods(journal, {
+    load: async (name) => {
+      const loaded = await journal.load(name)
+      await journal.append([stream(name, entries(0, ['handled', {}]), { expectedSeq: 1, wakeAtMs: 5 })])
+      return loaded
+    },
   })
   const test = testHost()
   await exportJournal(meanwhile, test, {})

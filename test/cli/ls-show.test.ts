@@ -4,7 +4,18 @@ import { list } from '../../src/cli/journal/ls.ts'
 import { show } from '../../src/cli/journal/show.ts'
 import type { Append, JournalReader } from '../../src/core/journal.ts'
 import { memoryJournal } from '../../src/journal/memory.ts'
-import { entries, host, nowMs, orders, reading, stream, testHost, writing, type TestHost } from './material.ts'
+import {
+  entries,
+  host,
+  nowMs,
+  orders,
+  reading,
+  stream,
+  testHost,
+  withMethods,
+  writing,
+  type TestHost,
+} from './material.ts'
 
 /** What a command writes that reads a journal with these streams. */
 async function output(
@@ -61,17 +72,14 @@ test('given more streams than a page has, when they are listed, then all come on
   )
   const source = memoryJournal()
   await writing(source, (journal) => journal.append(many))
-  const asked: number[] = []
+  const asked: (number | undefined)[] = []
   const test = testHost()
   await reading(source, (reader) => {
-    const counting: JournalReader = new Proxy(reader, {
-      get: (target, name) =>
-        name === 'list'
-          ? (options: { readonly limit: number }) => {
-              asked.push(options.limit)
-              return target.list(options)
-            }
-          : (Reflect.get(target, name) as unknown),
+    const counting = withMethods(reader, {
+      list: (options = {}) => {
+        asked.push(options.limit)
+        return reader.list(options)
+      },
     })
     return list(counting, test, { json: true })
   })

@@ -90,6 +90,16 @@ export async function reading<T>(source: JournalSource, use: (reader: JournalRea
   }
 }
 
+/** The same journal, some of whose methods are others. */
+export function withMethods(reader: JournalReader, methods: Partial<JournalReader>): JournalReader {
+  return new Proxy(reader, {
+    get: (target, name) => {
+      const method: unknown = Reflect.get(name in methods ? methods : target, name)
+      return typeof method === 'function' ? (method.bind(target) as unknown) : method
+    },
+  })
+}
+
 /** Runs `use` with the path of a SQLite journal that has these streams. */
 export async function withFile(appends: readonly Append[], use: (file: string) => Promise<void>): Promise<void> {
   await inFolder(async (folder) => {

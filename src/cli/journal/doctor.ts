@@ -55,7 +55,7 @@ const largeWalBytes = 256e6
 /** Milliseconds after which a living writer should have woken who is due. */
 const slowMs = 60_000
 
-/** What there is to say about a journal, the worst first. Pure. */
+/** What there is to say about a journal, problems first. Pure. */
 function findingsOf(found: Survey, nowMs: number): readonly Finding[] {
   const { file, isWriterAlive, inDoubt, overdue, unfinished, longTails, foreign, streams, examined } = found
   const findings: Finding[] = []
@@ -111,7 +111,7 @@ function findingsOf(found: Survey, nowMs: number): readonly Finding[] {
     note('foreign', of(foreign, 'that no actor of this version wrote'), 'The program that wrote them can read them.')
   if (examined < streams)
     note('not-examined', `${examined} of ${streams} streams were looked into.`, 'See more with --examine.')
-  return findings
+  return findings.sort((a, b) => Number(b.level === 'problem') - Number(a.level === 'problem'))
 }
 
 function factsText(found: Survey, nowMs: number): string {
