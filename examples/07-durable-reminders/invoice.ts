@@ -26,6 +26,7 @@ export const invoice = defineActor({
         overdue: { invoke: { src: 'warn' }, on: { 'invoice.pay': 'paid' } },
         paid: {}, // no final state: a paid invoice still answers
       },
-      on: { 'invoice.status': { actions: reply(({ self }) => self.getSnapshot().value) } },
+      // No state has states in it, so each value is a name.
+      on: { 'invoice.status': { actions: reply(({ self }) => self.getSnapshot().value as string) } },
     }),
 })
