@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { sqliteJournal } from '../../src/journal/sqlite/journal.ts'
 import { echelon, host, inFolder, nowMs, orders, stream, entries, testHost, withFile } from './material.ts'
+import { EndedError } from '../../src/cli/host.ts'
 import { run } from '../../src/cli/program.ts'
 
 const commands = ['ls', 'show', 'verify', 'compact', 'export', 'import', 'doctor']
@@ -200,4 +201,20 @@ test('given a bug, when a command breaks, then the place is told', async () => {
   const code = await run(['journal', 'ls', '/nowhere'], { ...broken, clock: undefined as never })
   expect(code).toBe(1)
   expect(broken.written.notes.join()).toMatch(/error: TypeError.*\n.* at /)
+})
+
+test('given a signal, when a command is to end, then it ends early and silently, with the code of the signal', async () => {
+  await withFile(orders, async (file) => {
+    for (const args of [
+      ['ls', file],
+      ['show', file, 'order/16'],
+      ['verify', file],
+      ['export', file],
+      ['doctor', file],
+    ]) {
+      const test = testHost()
+      test.stop(new EndedError(130))
+      expect([args[0], await run(['journal', ...args], test), test.written.notes]).toEqual([args[0], 130, []])
+    }
+  })
 })

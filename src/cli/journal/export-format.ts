@@ -38,6 +38,8 @@ const headSchema = z.strictObject({
   stream: z.string().optional(),
   prefix: z.string().optional(),
 })
+const written = { version: countSchema, atMs: z.number(), body: z.string() }
+const counts = { streams: countSchema, snapshots: countSchema, blobs: countSchema, entries: countSchema }
 const rowSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('stream'),
@@ -45,32 +47,11 @@ const rowSchema = z.discriminatedUnion('type', [
     lastSeq: seqSchema,
     wakeAtMs: z.number().nullable(),
   }),
-  z.strictObject({
-    type: z.literal('snapshot'),
-    seq: seqSchema,
-    version: countSchema,
-    atMs: z.number(),
-    blobs: z.array(z.string()),
-    body: z.string(),
-  }),
+  z.strictObject({ type: z.literal('snapshot'), seq: seqSchema, blobs: z.array(z.string()), ...written }),
   z.strictObject({ type: z.literal('blob'), id: z.string(), text: z.string() }),
-  z.strictObject({
-    type: z.literal('entry'),
-    seq: seqSchema,
-    kind: z.enum(kinds),
-    version: countSchema,
-    atMs: z.number(),
-    body: z.string(),
-  }),
-  z.strictObject({
-    type: z.literal('end'),
-    streams: countSchema,
-    snapshots: countSchema,
-    blobs: countSchema,
-    entries: countSchema,
-    /** Of all bytes before this line. */
-    sha256: z.string(),
-  }),
+  z.strictObject({ type: z.literal('entry'), seq: seqSchema, kind: z.enum(kinds), ...written }),
+  /** `sha256`: of all bytes before this line. */
+  z.strictObject({ type: z.literal('end'), ...counts, sha256: z.string() }),
 ])
 
 export type ExportHead = z.infer<typeof headSchema>
@@ -78,13 +59,13 @@ export type ExportRow = z.infer<typeof rowSchema>
 type Row<Type extends ExportRow['type']> = Extract<ExportRow, { readonly type: Type }>
 
 /** How many of each an export has. */
-export type ExportCounts = Record<(typeof plurals)[keyof typeof plurals], number>
+export type ExportCounts = Record<keyof typeof counts, number>
 const plurals = { stream: 'streams', snapshot: 'snapshots', blob: 'blobs', entry: 'entries' } as const
 
 export const noCounts = (): ExportCounts => ({ streams: 0, snapshots: 0, blobs: 0, entries: 0 })
 
-export function count(counts: ExportCounts, { type }: ExportRow): void {
-  if (type !== 'end') counts[plurals[type]] += 1
+export function count(into: ExportCounts, { type }: ExportRow): void {
+  if (type !== 'end') into[plurals[type]] += 1
 }
 
 /** A line of a file. `sha256`: that of everything before it. */
@@ -118,7 +99,7 @@ interface Draft {
  * @throws {ExportInvalidError} `EXPORT_INVALID`
  */
 export async function* readExport(lines: AsyncIterable<Line>): AsyncGenerator<ExportedStream> {
-  const counts = noCounts()
+  const found = noCounts()
   let draft: Draft | undefined
   let state: 'head' | 'rows' | 'over' = 'head'
   let last = 0
@@ -131,11 +112,11 @@ export async function* readExport(lines: AsyncIterable<Line>): AsyncGenerator<Ex
       continue
     }
     const row = parse(rowSchema, line)
-    count(counts, row)
+    count(found, row)
     if (row.type === 'stream' || row.type === 'end') {
       if (draft !== undefined) yield finish(draft)
       if (row.type === 'end') {
-        checkEnd(line, row, counts)
+        checkEnd(line, row, found)
         state = 'over'
         continue
       }
@@ -163,10 +144,10 @@ function checkHead(line: Line): void {
   parse(headSchema, line)
 }
 
-function checkEnd({ number, sha256 }: Line, row: Row<'end'>, counts: ExportCounts): void {
+function checkEnd({ number, sha256 }: Line, row: Row<'end'>, found: ExportCounts): void {
   for (const what of Object.values(plurals))
-    if (row[what] !== counts[what])
-      throw new ExportInvalidError(number, `it had ${row[what]} ${what}, and there are ${counts[what]}`)
+    if (row[what] !== found[what])
+      throw new ExportInvalidError(number, `it had ${row[what]} ${what}, and there are ${found[what]}`)
   if (row.sha256 !== sha256()) throw new ExportInvalidError(number, 'its checksum does not fit: it was changed')
 }
 

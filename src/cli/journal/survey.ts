@@ -81,7 +81,11 @@ export async function survey(reader: JournalReader, host: CommandHost, most: num
     seen.streams += 1
     for (const version of versions) seen.versions.add(version)
     for (const effect of effects) if (!effect.idempotent) inDoubt.add({ stream, ...effect }, effect.atMs)
-    if (pending.length > 0) unfinished.add(stream, Math.min(...pending.map((message) => message.atMs)))
+    if (pending.length > 0)
+      unfinished.add(
+        stream,
+        pending.reduce((first, message) => Math.min(first, message.atMs), Infinity),
+      )
     // A chart is due for effects of its own too.
     else if (wakeAtMs !== null && wakeAtMs <= nowMs && effects.length === 0) overdue.add(stream, wakeAtMs)
   }
