@@ -39,8 +39,12 @@ export function chained(before: number, entry: Checked): number {
   view.setFloat64(40, numberOfKind[entry.kind] ?? -1, true)
   view.setFloat64(48, entry.version, true)
   view.setFloat64(56, entry.wakeAtMs === null ? -Infinity : entry.wakeAtMs + 0, true)
-  return crc32(entry.body, crc32(header, before))
+  return crc32(entry.body, crc32(header, before >>> 0)) // what is damaged may be no checksum at all
 }
+
+/** Whether an entry that was read is the one that was written after `before`. Damage can turn a text into bytes, too. */
+export const fits = (before: number, entry: Checked & { readonly crc: number }): boolean =>
+  typeof entry.body === 'string' && chained(before, entry) === entry.crc
 
 /** The checksum of a row of any other table. */
 export const rowCrc = (...values: readonly (string | number | null)[]): number => crc32(JSON.stringify(values))

@@ -52,10 +52,15 @@ export const corrupt = (where: string, problem: string): FaultError =>
 
 export const failed = (problem: string): FaultError => new FaultError({ code: 'JOURNAL_FAILED', problem })
 
-/** Primary result codes of SQLite that mean something else than a failure. @see https://sqlite.org/rescode.html */
+/** Result codes of SQLite that mean something else than a failure. @see https://sqlite.org/rescode.html */
 const busy = 5
 const full = 13
-const damaged: Readonly<Record<number, true>> = { 11: true, 19: true, 26: true }
+/** Damage: as SQLite finds it; a table that is not as it was made; a row that is there twice; a file that is no database. */
+const damaged: Readonly<Record<number, true>> = { 11: true, 1: true, 19: true, 26: true }
+/** A file that ends early. */
+const shortRead = 522
+/** Codes of Node for a value that is not what it was written as. */
+const wrongValue: readonly unknown[] = ['ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE']
 
 /** What an error that was caught is about. */
 export function faultOf(error: unknown): Fault {
@@ -63,17 +68,23 @@ export function faultOf(error: unknown): Fault {
   const code = primaryCode(error)
   const problem = error instanceof Error ? error.message : String(error)
   if (code === full) return { code: 'JOURNAL_FULL' }
-  if (code !== undefined && damaged[code] === true) return { code: 'JOURNAL_CORRUPT', where: 'file', problem }
+  if (code !== undefined && (damaged[code] === true || codeOf(error) === shortRead))
+    return { code: 'JOURNAL_CORRUPT', where: 'file', problem }
+  if (error instanceof Error && 'code' in error && wrongValue.includes(error.code))
+    return { code: 'JOURNAL_CORRUPT', where: 'file', problem }
   return { code: 'JOURNAL_FAILED', problem }
 }
 
 /** Whether another connection is writing. */
 export const isBusy = (error: unknown): boolean => primaryCode(error) === busy
 
+function codeOf(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined
+}
+
 function primaryCode(error: unknown): number | undefined {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
-    ? error.errcode & 0xff
-    : undefined
+  const code = codeOf(error)
+  return code === undefined ? undefined : code & 0xff
 }
 
 /** The error that callers get for a fault of the journal at `location`. */

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { chained, seedOf } from './checksum.ts'
+import { fits, seedOf } from './checksum.ts'
 import { corrupt } from './faults.ts'
 import { Head, type EntryRow, type Tables } from './tables.ts'
 
@@ -249,7 +249,7 @@ export class Heads {
     const where = `stream ${head.name} at ${entry.seq}`
     if (entry.seq !== head.seq + 1 || entry.prev !== head.position)
       throw corrupt(where, `it does not follow entry ${head.seq}`)
-    if (chained(head.entryCrc, entry) !== entry.crc) throw corrupt(where, 'its checksum does not fit')
+    if (!fits(head.entryCrc, entry)) throw corrupt(where, 'its checksum does not fit')
     const { position, seq, crc: entryCrc, atMs, wakeAtMs } = entry
     this.#late.set(head.id, Object.assign(head, { position, seq, entryCrc, atMs, wakeAtMs, isLate: true }))
   }

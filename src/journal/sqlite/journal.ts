@@ -1,6 +1,11 @@
 import path from 'node:path'
 import { systemClock } from '../../core/clock.ts'
-import { JournalClosedError, JournalFailedError, JournalOverloadedError } from '../../core/journal-errors.ts'
+import {
+  JournalClosedError,
+  JournalConflictError,
+  JournalFailedError,
+  JournalOverloadedError,
+} from '../../core/journal-errors.ts'
 import type {
   Append,
   CompactReport,
@@ -56,8 +61,8 @@ class SqliteJournal implements Journal, JournalReader {
   readonly #thread: StoreThread
   readonly #mode: 'write' | 'read'
   #waitingBytes = 0
-  /** The last append that could not be written for a reason of the disk's. */
-  #unwritten: Error | undefined
+  /** Why the last one of those that could not be written was refused. */
+  #unwritten: unknown
   #closed: Promise<void> | undefined
 
   static async open(
@@ -93,6 +98,9 @@ class SqliteJournal implements Journal, JournalReader {
     this.#waitingBytes += bytes
     try {
       await this.#thread.append(appends)
+    } catch (error) {
+      if (!(error instanceof JournalConflictError)) this.#unwritten = error
+      throw error
     } finally {
       this.#waitingBytes -= bytes
     }
@@ -109,15 +117,16 @@ class SqliteJournal implements Journal, JournalReader {
   async *tail(afterPosition: number, { signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<JournalEntry> {
     let position = afterPosition
     while (!isAborted(signal)) {
-      // Before asking: what is committed while the answer is on its way is not waited for.
-      const committed = this.#mode === 'write' ? this.#thread.nextCommit(signal) : undefined
+      const { commits } = this.#thread
       const entries = await this.#ask('tail', position)
       for (const entry of entries) {
         if (isAborted(signal)) return
         position = entry.position
         yield entry
       }
-      if (entries.length === 0) await (committed ?? this.#pause(signal))
+      // What was committed while the answer was on its way is not waited for.
+      if (entries.length > 0 || this.#thread.commits > commits) continue
+      await (this.#mode === 'write' ? this.#thread.nextCommit(signal) : this.#pause(signal))
     }
   }
 
@@ -140,7 +149,8 @@ class SqliteJournal implements Journal, JournalReader {
   async verify({ signal }: { readonly signal?: AbortSignal } = {}): Promise<VerifyReport> {
     this.#checkOpen()
     signal?.throwIfAborted()
-    const thread = await StoreThread.open({ file: this.#file, mode: 'read', takeOver: false, host: this.#host })
+    const { node, clock } = this.#host
+    const thread = await StoreThread.open({ file: this.#file, mode: 'read', takeOver: false, host: { node, clock } })
     const stop = (): void => void thread.kill()
     signal?.addEventListener('abort', stop)
     try {
@@ -186,6 +196,7 @@ class SqliteJournal implements Journal, JournalReader {
   }
 
   async #close(): Promise<void> {
+    this.#unwritten = undefined
     await this.#thread.settled()
     await this.#thread.close()
     if (this.#unwritten !== undefined) throw this.#unwritten

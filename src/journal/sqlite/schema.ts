@@ -100,7 +100,12 @@ export function create(file: string): void {
  */
 export function connect(file: string, readOnly: boolean): DatabaseSync {
   const db = new DatabaseSync(file, { readOnly, timeout: 5000 })
-  db.exec('PRAGMA cache_size = -16000; PRAGMA mmap_size = 0')
-  if (!readOnly) db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0')
-  return db
+  try {
+    db.exec('PRAGMA cache_size = -16000; PRAGMA mmap_size = 0')
+    if (!readOnly) db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0')
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
 }

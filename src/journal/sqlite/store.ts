@@ -1,10 +1,11 @@
+import { systemClock } from '../../core/clock.ts'
 import type { Append, Lease } from '../../core/journal.ts'
 import { compactSteps } from './compact.ts'
 import { failed, FaultError, type Fault } from './faults.ts'
 import type { Heads } from './heads.ts'
 import { Leases, writerOf } from './leases.ts'
 import type { FromStore, Operation, Operations, StoreSetup } from './messages.ts'
-import { openReader, openWriter } from './opening.ts'
+import { openReader, openWriter, writerTtlMs } from './opening.ts'
 import { thisHost } from './process.ts'
 import { Reading } from './reading.ts'
 import { formatVersion } from './schema.ts'
@@ -26,6 +27,10 @@ export class Store {
   readonly #writer: Writer | undefined
   readonly #leases: Leases | undefined
   #hostMs: number
+  #hostMsAt: number
+  /** When the right to write was renewed last, and whether anything was written since the last beat. */
+  #renewedAt: number
+  #isIdle = false
   /** What was wrong with it when it was opened for reading. */
   readonly #damage: Fault | undefined
   readonly #witnessed: number = 0
@@ -46,15 +51,37 @@ export class Store {
     }
     this.#reading = new Reading(this.#tables, this.#heads)
     this.#hostMs = setup.nowMs
+    this.#hostMsAt = this.#renewedAt = systemClock.now()
     this.#handlers = this.#allHandlers()
   }
 
   /** The wall clock of the host, as it was when the last message was sent. */
   timeIs(hostMs: number): void {
     this.#hostMs = hostMs
+    this.#hostMsAt = systemClock.now()
+  }
+
+  /**
+   * Once in a while: says that the writer is still there, which also finds out whether it still is the writer. When nothing
+   * was written since the last time, answers what to do with the time.
+   */
+  beat(): Steps<unknown> | undefined {
+    const writer = this.#writing()
+    const nowMs = systemClock.now()
+    const isIdle = this.#isIdle
+    this.#isIdle = true
+    if (nowMs - this.#renewedAt > writerTtlMs / 3) {
+      this.#renewedAt = nowMs
+      const expiresAtMs = this.#hostMs + (nowMs - this.#hostMsAt) + writerTtlMs
+      return one(() => {
+        writer.renew(expiresAtMs)
+      })()
+    }
+    return isIdle ? writer.tidy() : undefined
   }
 
   commit(calls: Iterable<readonly Append[]>): (Fault | undefined)[] {
+    this.#isIdle = false
     return this.#writing().commit(calls)
   }
 

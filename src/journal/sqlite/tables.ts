@@ -219,6 +219,16 @@ export class Tables {
     return this.all<Row<HeadRow>>(sql, afterId, limit).map(checkedHead)
   }
 
+  /** Whether the index of wake-ups has what the rows have: one that is missing there would never be found missing. */
+  isWakeIndexWhole(): boolean {
+    const sums = (how: string): string =>
+      JSON.stringify(
+        this.get(`SELECT count(*), total(id), sum(CAST(wake_ms AS INTEGER) % 1000000007) FROM streams ${how}
+          WHERE wake_ms IS NOT NULL`),
+      )
+    return sums('INDEXED BY streams_by_wake') === sums('NOT INDEXED')
+  }
+
   everyHead(): IteratorObject<Head> {
     return this.each<Row<HeadRow>>(`SELECT ${headColumns} FROM streams ORDER BY id`).map(checkedHead)
   }

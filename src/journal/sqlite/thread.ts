@@ -57,7 +57,11 @@ export class StoreThread {
   #sent: Batch[] = []
   #isSending = false
   #isRefed = true
+  /** That the thread ends is no failure: it was asked to, or never opened the journal. */
   #isClosing = false
+  #isGone = false
+  /** How many batches were written or refused. */
+  commits = 0
   #failure: Error | undefined
   readonly #onCommit = new Set<() => void>()
   readonly #opened = Promise.withResolvers<void>()
@@ -101,6 +105,7 @@ export class StoreThread {
 
   append(call: readonly Append[]): Promise<void> {
     return new Promise<void>((resolve, reject) => {
+      if (this.#isGone) throw this.#ended()
       let batch = this.#gathered.at(-1)
       if (batch === undefined || batch.packer.entries >= fullBatch) this.#gathered.push((batch = new Batch()))
       batch.packer.add(call)
@@ -118,6 +123,7 @@ export class StoreThread {
 
   ask<K extends Operation>(operation: K, ...args: Parameters<Operations[K]>): Promise<ReturnType<Operations[K]>> {
     return new Promise<ReturnType<Operations[K]>>((resolve, reject) => {
+      if (this.#isGone) throw this.#ended()
       this.#asked += 1
       this.#questions.set(this.#asked, { resolve, reject })
       this.#post({ kind: 'ask', id: this.#asked, operation, args, nowMs: this.#host.clock.wallNow() })
@@ -143,7 +149,9 @@ export class StoreThread {
     })
   }
 
+  /** Ends the thread, which gives everything back. */
   async close(): Promise<void> {
+    if (this.#isGone) return
     this.#isClosing = true
     try {
       await this.ask('close')
@@ -152,7 +160,9 @@ export class StoreThread {
     }
   }
 
+  /** Ends the thread in the middle of what it does. Whoever waits for it is refused. */
   async kill(): Promise<void> {
+    this.#isClosing = true
     await this.#worker.terminate()
   }
 
@@ -179,6 +189,7 @@ export class StoreThread {
         this.#opened.resolve()
         break
       case 'refused':
+        this.#isClosing = true
         this.#opened.reject(errorOf(this.#file, message.fault))
         break
       case 'progress': {
@@ -219,6 +230,7 @@ export class StoreThread {
   }
 
   #afterCommit(): void {
+    this.commits += 1
     // What waits now goes after what the resolved promises append.
     systemScheduler.later(() => {
       this.#send()
@@ -235,6 +247,7 @@ export class StoreThread {
   /** The thread is gone. */
   #die(error: JournalFailedError): void {
     openings.delete(this.#opening)
+    this.#isGone = true
     this.#opened.reject(error)
     if (!this.#isClosing) this.#fail(error)
     const batches = [...this.#sent, ...this.#gathered]
@@ -242,9 +255,13 @@ export class StoreThread {
     this.#sent = []
     this.#gathered = []
     this.#questions.clear()
-    for (const { reject } of left) reject(this.#failure ?? new JournalClosedError(this.#file))
+    for (const { reject } of left) reject(this.#ended())
     for (const done of [...this.#onCommit]) done()
     this.#exited.resolve()
+  }
+
+  #ended(): Error {
+    return this.#failure ?? new JournalClosedError(this.#file)
   }
 
   #keepAlive(): void {

@@ -1,5 +1,5 @@
 import type { Problem, VerifyReport } from '../../core/journal.ts'
-import { chained, rowCrc, seedOf } from './checksum.ts'
+import { fits, rowCrc, seedOf } from './checksum.ts'
 import { faultOf } from './faults.ts'
 import { Heads } from './heads.ts'
 import { badCrc, type Head, type Tables, type TailRow } from './tables.ts'
@@ -99,7 +99,7 @@ export function entryProblem(row: TailRow): string | undefined {
   if (name === null) return 'its stream is missing'
   const crc = seq === 1 ? seedOf(name) : seq - 1 === baseSeq ? baseCrc : before
   if (crc === null) return `entry ${seq - 1} is missing`
-  return chained(crc, row) === row.crc ? undefined : badCrc
+  return fits(crc, row) ? undefined : badCrc
 }
 
 function headProblem(tables: Tables, head: Head): string | undefined {

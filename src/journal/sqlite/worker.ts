@@ -7,11 +7,16 @@ import type { FromStore, Question, StoreSetup, ToStore } from './messages.ts'
 import { Store } from './store.ts'
 import { unpack, type Packed } from './packing.ts'
 
-/** A question that takes more than one step. */
+/** What takes more than one step: a question, or work of its own. */
 interface Task {
-  readonly id: number
+  readonly id: number | undefined
   readonly steps: Iterator<undefined, unknown>
 }
+
+/** Milliseconds between two looks at what can be done while nothing else is. */
+const beatMs = 1000
+/** Batches that are written at most before it is looked at anything else. */
+const mostBatches = 100
 
 /**
  * Milliseconds for which this thread looks for the next batch before it goes to sleep. Whoever waits for one append before
@@ -43,13 +48,25 @@ function serve(port: MessagePort, setup: StoreSetup): void {
   const tasks: Task[] = []
   post({ kind: 'opened' })
   port.on('message', (first: ToStore) => {
-    for (let next: ToStore | undefined = first; next !== undefined; next = awaited(port)) {
+    let next: ToStore | undefined = first
+    for (let batches = 0; next !== undefined; batches += 1) {
       store.timeIs(next.nowMs)
-      if (next.kind === 'append') commit(next.packed)
-      else begin(next)
-      if (tasks.length > 0 || next.kind === 'ask') return
+      if (next.kind === 'ask') {
+        begin(next)
+        return
+      }
+      commit(next.packed)
+      if (tasks.length > 0 || batches === mostBatches) return
+      next = awaited(port)
     }
   })
+  let timer = setup.mode === 'write' ? systemClock.setTimeout(beat, beatMs) : undefined
+
+  function beat(): void {
+    const steps = tasks.length > 0 ? undefined : store.beat()
+    if (steps !== undefined) start({ id: undefined, steps })
+    timer = systemClock.setTimeout(beat, beatMs)
+  }
 
   function commit(packed: Packed): void {
     try {
@@ -70,15 +87,20 @@ function serve(port: MessagePort, setup: StoreSetup): void {
       } catch (error) {
         post({ kind: 'refusal', id, fault: faultOf(error) })
       }
+      tasks.length = 0
+      systemClock.clearTimeout(timer)
       port.close()
       return
     }
     try {
-      tasks.push({ id, steps: store.begin(operation, args) })
+      start({ id, steps: store.begin(operation, args) })
     } catch (error) {
       post({ kind: 'refusal', id, fault: faultOf(error) })
-      return
     }
+  }
+
+  function start(task: Task): void {
+    tasks.push(task)
     if (tasks.length === 1) step()
   }
 
@@ -89,9 +111,9 @@ function serve(port: MessagePort, setup: StoreSetup): void {
       try {
         const { done, value } = steps.next()
         if (done !== true) continue
-        post({ kind: 'answer', id, value })
+        if (id !== undefined) post({ kind: 'answer', id, value })
       } catch (error) {
-        post({ kind: 'refusal', id, fault: faultOf(error) })
+        if (id !== undefined) post({ kind: 'refusal', id, fault: faultOf(error) })
       }
       tasks.splice(tasks.indexOf(task), 1)
     }

@@ -12,6 +12,9 @@ const busyTries = 6
 /** Bytes of the log that are moved into the file at once. */
 const checkpointBytes = 8 * 1024 * 1024
 const pageBytes = 4096
+/** Late heads, and bytes of the log, that are worth the time when there is time. */
+const tidyHeads = 5000
+const tidyBytes = 1024 * 1024
 
 /**
  * All changes of a journal. One transaction at a time, each with the check that nobody else took over.
@@ -235,15 +238,30 @@ export class Writer {
     }
   }
 
-  /** Writes what is late, gives the right to write back, and moves the log into the file. Throws for what it could not write. */
+  /** Says that this writer is still there, to those that cannot ask its machine. */
+  renew(expiresAtMs: number): void {
+    this.transaction(() => {
+      const row = this.tables.lease(writerLease)
+      if (row !== undefined) this.tables.putLease({ ...row, expiresAtMs })
+    })
+  }
+
+  /** What makes the next start and the next commits faster, when there is enough of it. */
+  *tidy(): Generator<undefined, void> {
+    if (this.heads.late.size > tidyHeads) yield* this.flush()
+    if (this.#logBytes > tidyBytes) this.checkpoint('PASSIVE')
+  }
+
+  /** Writes what is late, gives the right to write back, and moves the log into the file. */
   close(): void {
     try {
-      if (this.#failure !== undefined) return
       for (const _ of this.flush());
       this.transaction(() => {
         const row = this.tables.lease(writerLease)
         if (row !== undefined) this.tables.putLease({ ...row, epoch: row.epoch + 1, expiresAtMs: 0 })
       })
+    } catch {
+      // What could not be written is found again when it is opened, and a process that ended holds no lease.
     } finally {
       this.checkpoint('TRUNCATE')
       this.#witness.close()
