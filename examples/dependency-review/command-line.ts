@@ -5,6 +5,10 @@ import { ReviewError } from './errors.ts'
 export interface Options {
   readonly input: string
   readonly out: string
+  /** Where an unfinished review is kept; undefined: in `out`. */
+  readonly journal: string | undefined
+  /** Whether an unfinished review is dropped. */
+  readonly fresh: boolean
   readonly json: boolean
   /** Probability, from 0 to 1, that an examination crashes its examiner. */
   readonly chaos: number
@@ -20,6 +24,10 @@ Usage: npm start -- [options]
   --input PATH   the project: a folder with a package.json (default: the current folder)
   --out DIR      where dependency-review.md, dependency-review.json and run.json go; made
                  when it does not exist (default: the current folder)
+  --fresh        drop an unfinished review and begin anew; without it, what was interrupted
+                 goes on where it was
+  --journal FILE where an unfinished review is kept, on a disk of this machine
+                 (default: .dependency-review.journal in the folder of --out)
   --json         progress as JSON lines on standard output, for programs
   --chaos P      crash each examiner with probability P (0 to 1) at each examination: the
                  reports are the same, byte by byte; what happened stands in run.json
@@ -28,7 +36,8 @@ Usage: npm start -- [options]
 
 Exit codes: 0 the reports are written (whatever they say) · 1 the review or the writing
 failed · 2 the command line or the project cannot be used · 130 interrupted (SIGINT) ·
-143 terminated (SIGTERM). A second signal ends the program at once.
+143 terminated (SIGTERM). A second signal ends the program at once. However it ended, the
+same command goes on where it was.
 `
 
 /** Reads the command line. @throws {ReviewError} `USAGE`; its text says what is wrong. */
@@ -37,6 +46,8 @@ export function readCommandLine(args: readonly string[], cwd: string): Options {
   return {
     input: nonEmpty('--input', values.input ?? cwd),
     out: nonEmpty('--out', values.out ?? cwd),
+    journal: values.journal === undefined ? undefined : nonEmpty('--journal', values.journal),
+    fresh: values.fresh ?? false,
     json: values.json ?? false,
     chaos: values.chaos === undefined ? 0 : probability(values.chaos),
     seed: values.seed === undefined ? undefined : wholeNumber(values.seed),
@@ -51,6 +62,8 @@ function parse(args: readonly string[]) {
       options: {
         input: { type: 'string' },
         out: { type: 'string' },
+        fresh: { type: 'boolean' },
+        journal: { type: 'string' },
         json: { type: 'boolean' },
         chaos: { type: 'string' },
         seed: { type: 'string' },
@@ -63,7 +76,7 @@ function parse(args: readonly string[]) {
 }
 
 function nonEmpty(option: string, text: string): string {
-  if (text.trim() === '') throw new ReviewError('USAGE', `${option} is empty: give a folder`)
+  if (text.trim() === '') throw new ReviewError('USAGE', `${option} is empty: give a path`)
   return text
 }
 

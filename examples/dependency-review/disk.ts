@@ -9,6 +9,7 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 
+import { ReviewError } from './errors.ts'
 import { compareText } from './text.ts'
 
 export type ReadResult =
@@ -60,12 +61,12 @@ function isAbsent(error: unknown): boolean {
 
 export class Disk {
   /** Absolute, with every symbolic link resolved. */
-  readonly #root: string
+  readonly root: string
   /** What the path of everything below it begins with. */
   readonly #prefix: string
 
   private constructor(root: string) {
-    this.#root = root
+    this.root = root
     this.#prefix = root.endsWith(path.sep) ? root : root + path.sep // the root of a drive ends so
   }
 
@@ -84,8 +85,8 @@ export class Disk {
   async #resolve(relative: string): Promise<{ real: string } | Exclude<ReadResult, { kind: 'text' }>> {
     if (!Disk.isConfined(relative)) return { kind: 'outside' }
     try {
-      const real = await realpath(path.join(this.#root, relative))
-      if (real !== this.#root && !real.startsWith(this.#prefix)) return { kind: 'outside' }
+      const real = await realpath(path.join(this.root, relative))
+      if (real !== this.root && !real.startsWith(this.#prefix)) return { kind: 'outside' }
       return { real }
     } catch (error) {
       return isAbsent(error) ? { kind: 'missing' } : { kind: 'unreadable', reason: failure(error) }
@@ -138,7 +139,7 @@ export class Disk {
   /** Where a folder really is, relative to the root; null when it is absent or outside. */
   async realPathOf(relative: string): Promise<string | null> {
     const resolved = await this.#resolve(relative)
-    return 'real' in resolved ? path.relative(this.#root, resolved.real).split(path.sep).join('/') : null
+    return 'real' in resolved ? path.relative(this.root, resolved.real).split(path.sep).join('/') : null
   }
 
   /** Names in a folder, sorted, with what they are (links are not followed). An absent folder is empty. */
@@ -206,5 +207,70 @@ export class Disk {
       if (seen > maxFiles) break
     }
     return { files: files.sort(compareText), bytes, truncated: seen > maxFiles, linksOutside, unreadable }
+  }
+
+  /**
+   * A file or folder of a package, as `walk` sees it, that was changed after `sinceMs` (epoch milliseconds); null when there
+   * is none. Goes by the time of an inode's last change, which no program can choose. Of a package that is not there, the
+   * nearest folder above it tells whether it has gone.
+   */
+  async changedSince(relative: string, sinceMs: number): Promise<string | null> {
+    const resolved = await this.#resolve(relative)
+    if (!('real' in resolved)) return this.#goneSince(relative, sinceMs)
+    const place = path.join(this.root, relative) // a link, perhaps, and it may have been set anew
+    if (Math.max(await changeTime(place), await changeTime(resolved.real)) > sinceMs) return relative
+    const pending = ['']
+    let seen = 0
+    for (let folder = pending.pop(); folder !== undefined && seen <= MAX_FILES_PER_PACKAGE; folder = pending.pop()) {
+      const entries = await readdir(path.join(resolved.real, folder), { withFileTypes: true }).catch(() => [])
+      seen += entries.length
+      const own = entries.filter((entry) => !(entry.isDirectory() && entry.name === 'node_modules'))
+      const names = own.map(({ name }) => (folder === '' ? name : `${folder}/${name}`))
+      const times = await Promise.all(names.map((name) => changeTime(path.join(resolved.real, name))))
+      const changed = names.find((_, index) => (times[index] ?? 0) > sinceMs)
+      if (changed !== undefined) return `${relative}/${changed}`
+      pending.push(...names.filter((_, index) => own[index]?.isDirectory()))
+    }
+    return null
+  }
+
+  async #goneSince(relative: string, sinceMs: number): Promise<string | null> {
+    // Not the project's own folder: it changes with every file that is written into it.
+    for (let folder = path.posix.dirname(relative); folder !== '.'; folder = path.posix.dirname(folder)) {
+      const atMs = await changeTime(path.join(this.root, folder))
+      if (atMs > 0) return atMs > sinceMs ? relative : null
+    }
+    return null
+  }
+}
+
+/** The folder that `--input` names. @throws {ReviewError} `INPUT_MISSING`, `INPUT_NOT_A_FOLDER`, `INPUT_UNREADABLE`. */
+export async function openProject(input: string): Promise<Disk> {
+  try {
+    if (!(await stat(input)).isDirectory()) {
+      throw new ReviewError(
+        'INPUT_NOT_A_FOLDER',
+        `--input ${input} is not a folder: give the folder that has the package.json`,
+      )
+    }
+    return await Disk.open(input)
+  } catch (error) {
+    if (error instanceof ReviewError) throw error
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw new ReviewError('INPUT_MISSING', `--input ${input} does not exist`, { cause: error })
+    throw new ReviewError('INPUT_UNREADABLE', `--input ${input} cannot be read (${code})`, { cause: error })
+  }
+}
+
+/** When an inode, or what a link leads to, was changed last: epoch milliseconds; 0 for what is not there. */
+async function changeTime(file: string): Promise<number> {
+  try {
+    const info = await lstat(file)
+    if (!info.isSymbolicLink()) return info.ctimeMs
+    const target = await stat(file).catch(() => info)
+    return Math.max(info.ctimeMs, target.ctimeMs)
+  } catch {
+    return 0
   }
 }

@@ -7,7 +7,7 @@ export class ReviewError extends Error {
     super(message, options)
     this.name = 'ReviewError'
     this.code = code
-    this.exitCode = code === 'OUTPUT_FAILED' ? 1 : 2
+    this.exitCode = failures.has(code) ? 1 : 2
   }
 }
 
@@ -19,3 +19,11 @@ export type ReviewErrorCode =
   | 'INPUT_UNREADABLE'
   | 'OUTPUT_NOT_A_FOLDER'
   | 'OUTPUT_FAILED' // the report could not be written
+  | 'JOURNAL_LOCKED' // another process is at this review
+  | 'JOURNAL_CORRUPT' // what an unfinished review left is damaged
+  | 'JOURNAL_FORMAT' // it is nothing that this program can go on with
+  | 'JOURNAL_FULL' // no space left on the disk of the journal
+  | 'JOURNAL_FAILED' // that disk failed
+
+/** What is nobody's mistake. */
+const failures: ReadonlySet<ReviewErrorCode> = new Set(['OUTPUT_FAILED', 'JOURNAL_FULL', 'JOURNAL_FAILED'])

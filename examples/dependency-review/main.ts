@@ -4,9 +4,10 @@ import { constants } from 'node:os'
 import { systemClock } from 'echelon'
 
 import { readCommandLine, usage } from './command-line.ts'
+import { openProject } from './disk.ts'
 import { ReviewError } from './errors.ts'
 import { ReportFolder } from './report/write.ts'
-import { review } from './review.ts'
+import { ReviewJournal } from './resume/journal.ts'
 import { jsonDisplay } from './show/json-display.ts'
 import { textDisplay } from './show/text-display.ts'
 
@@ -33,9 +34,16 @@ try {
   const options = readCommandLine(process.argv.slice(2), process.cwd())
   if (options.help) process.stdout.write(usage)
   else {
+    const disk = await openProject(options.input)
     folder = await ReportFolder.open(options.out)
     const seed = options.seed ?? randomInt(2 ** 31)
-    await review({ options, seed, folder, display, clock: systemClock, interrupt: interrupt.signal })
+    const journal = new ReviewJournal(folder.path, options.journal)
+    const opening = journal.open(systemClock, seed, options.fresh)
+    opening.catch(() => undefined) // told to whoever waits for it
+    // Most of the program is loaded while the thread of the journal starts: that takes as long.
+    const { review } = await import('./review.ts')
+    const services = { disk, folder, journal, opening, display, clock: systemClock }
+    await review({ options, seed, ...services, interrupt: interrupt.signal })
   }
 } catch (error) {
   const known = error instanceof ReviewError

@@ -1,5 +1,5 @@
 import type { Assignment } from './examine/examination.ts'
-import { concerns, type Concern } from './examine/examine.ts'
+import { concerns, type Concern } from './examine/concern.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { PackageEntry } from './inventory/package-entry.ts'
 

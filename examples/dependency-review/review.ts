@@ -1,31 +1,36 @@
-import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import { createRuntime, errors, type Clock, type RefOf } from 'echelon'
+import { errors, type Clock, type RefOf, type Runtime } from 'echelon'
 
 import type { Options } from './command-line.ts'
-import { Disk } from './disk.ts'
+import type { Disk } from './disk.ts'
 import { ReviewError } from './errors.ts'
 import { renderMarkdown } from './report/markdown.ts'
-import { buildReport, renderJson } from './report/report.ts'
+import { buildReport, renderJson, type ReviewReport } from './report/report.ts'
 import { renderRun } from './report/run.ts'
 import type { ReportFolder } from './report/write.ts'
+import { changeSince } from './resume/changes.ts'
+import { identityOf } from './resume/identity.ts'
+import { causeOf, type ReviewJournal } from './resume/journal.ts'
 import type { Display } from './show/display.ts'
 import { advance, noProgress, tally, type ReviewProgress } from './show/progress.ts'
-import { progressTopic, type Outcome } from './team/protocols.ts'
+import { ledger, LEDGER } from './team/ledger.ts'
+import { progressTopic, type BegunRun, type LedgerRef, type Outcome } from './team/protocols.ts'
 import { reviewTeam } from './team/team.ts'
 
 export const FILES = ['dependency-review.md', 'dependency-review.json', 'run.json'] as const
-
-/** How long the examinations at hand may take to finish when the review is interrupted. */
-const DRAIN_MS = 5_000
 
 /** How often the outcome is asked for, should the director crash meanwhile: more than its supervisor restarts it. */
 const MAX_ASKS = 3
 
 export interface ReviewJob {
   readonly options: Options
+  /** For a run that is new. */
   readonly seed: number
+  readonly disk: Disk
   readonly folder: ReportFolder
+  readonly journal: ReviewJournal
+  /** A runtime with that journal. It is shut down at the end. */
+  readonly opening: Promise<Runtime>
   readonly display: Display
   readonly clock: Clock
   /** Aborted by an interrupt; the reason is the signal's name. */
@@ -33,77 +38,102 @@ export interface ReviewJob {
 }
 
 /**
- * Does a whole review: runs the team, then writes what it found, all files together. Interrupted before it is through,
- * it writes nothing.
- * @throws {ReviewError} for a project that cannot be used and a folder that cannot be written to; and whatever made the
- * team give up.
+ * Does a whole review, or what is left of one: runs the team, then writes what it found, all files together. Interrupted
+ * before it is through, in whatever way, it has written nothing, and the next one goes on where it was.
+ * @throws {ReviewError} for a project, a folder or a journal that cannot be used; and whatever made the team give up.
  */
 export async function review(job: ReviewJob): Promise<void> {
-  const { options, seed, folder, display, clock, interrupt } = job
+  try {
+    await reviewWith(job)
+  } catch (error) {
+    throw job.journal.explain(error)
+  }
+}
+
+async function reviewWith(job: ReviewJob): Promise<void> {
+  const { options, disk, folder, journal, display, clock, interrupt } = job
   const { input, chaos } = options
-  const disk = await openProject(input)
-  const startedAtMs = clock.wallNow()
-  display.started({ input, out: folder.path, chaos, seed })
-  const { outcome, progress } = await runTeam(disk, job)
+  const startMs = clock.now()
+  await using runtime = await job.opening
+  const known = runtime.get(ledger, LEDGER)
+  const run = await begin(known, job)
+  display.started({ input, out: folder.path, chaos, run })
+  const progress = watch(runtime, display, noProgress(startMs, run.kept))
+  const tree = reviewTeam(disk, { rate: chaos, seed: run.seed })
+  const team = runtime.spawn(tree, { name: 'review', restart: 'temporary' })
+  const outcome = await Promise.race([outcomeOf(team, interrupt), endOf(known)])
   if (outcome === undefined) {
-    const { done, total } = tally(progress, clock.now())
+    team.tell({ type: 'review.cancel' })
+    await runtime.shutdown() // what is at hand comes in before the progress is read
+    const { done, total } = tally(progress(), clock.now())
     display.interrupted({ signal: String(interrupt.reason), notWritten: FILES, done, total })
     return
   }
   if (outcome.kind === 'refused') {
-    throw new ReviewError(outcome.error.code, `${input} cannot be reviewed: ${outcome.error.message}`)
+    await end(runtime, known, journal)
+    throw new ReviewError(outcome.code, `${input} cannot be reviewed: ${outcome.message}`)
   }
-  const results = [...outcome.results.values()].flat()
-  const report = buildReport(
-    outcome.inventory,
-    results.map(({ planned, examination }) => ({ path: planned.assignment.entry.path, examination })),
-  )
-  const texts = { 'dependency-review.md': renderMarkdown(report), 'dependency-review.json': renderJson(report) }
-  const durationMs = Math.round(clock.now() - progress.startMs)
-  const run = renderRun({ input, chaos, seed, startedAtMs, durationMs, progress })
-  await folder.write(new Map(Object.entries({ ...texts, 'run.json': run })))
+  const report = reportOf(outcome)
+  const durationMs = Math.round(clock.now() - startMs)
+  const facts = renderRun({ input, chaos, run, durationMs, progress: progress() })
+  const texts = [renderMarkdown(report), renderJson(report), facts]
+  await folder.write(new Map(FILES.map((name, index) => [name, texts[index] ?? ''])))
+  await end(runtime, known, journal)
   const files = FILES.map((name) => path.join(folder.path, name))
-  display.finished({ files, summary: report.summary, restarts: progress.restarts, durationMs })
+  display.finished({ files, summary: report.summary, restarts: progress().restarts, durationMs, run })
 }
 
-/** Runs the team to its end, or, when interrupted, until what is at hand is finished: then there is no outcome. */
-async function runTeam(disk: Disk, { options: { chaos }, seed, display, clock, interrupt }: ReviewJob) {
-  let progress = noProgress(clock.now())
+/** Begins a run, or goes on with the unfinished one: unless what it examined has changed since. */
+async function begin(known: LedgerRef, { options, seed, disk }: ReviewJob): Promise<BegunRun> {
+  const identity = await identityOf(disk, options)
+  const ask = (drop: string | null): Promise<BegunRun> =>
+    known.ask({ type: 'run.begin', identity, seed, drop }, { timeoutMs: Infinity })
+  const run = await ask(null)
+  if (run.kept === 0) return run
+  const survey = await known.ask({ type: 'run.survey' }, { timeoutMs: Infinity })
+  const change = survey.kind === 'refused' ? null : await changeSince(disk, survey.inventory, run.startedAtMs)
+  return change === null ? run : ask(change)
+}
+
+/** There is nothing to go on with any more. That is on disk before the journal goes: one that is left is a finished one. */
+async function end(runtime: Runtime, known: LedgerRef, journal: ReviewJournal): Promise<void> {
+  await known.tell({ type: 'run.end' }, { durable: true })
+  await runtime.shutdown()
+  await journal.remove()
+}
+
+/** Shows how far the team is, from `first` on. The result says how far. */
+function watch(runtime: Runtime, display: Display, first: ReviewProgress): () => ReviewProgress {
+  const { clock } = runtime
+  let progress = first
   const show = (next: ReviewProgress): void => {
     progress = next
     display.progress(progress, clock.now())
   }
-  await using runtime = await createRuntime({ node: 'review', clock, seed, shutdownMs: DRAIN_MS })
   runtime.subscribe(progressTopic, (news) => {
     show(advance(progress, news, clock.now()))
   })
   runtime.on('restarted', () => {
     show({ ...progress, restarts: progress.restarts + 1 })
   })
-  const team = runtime.spawn(reviewTeam(disk, { rate: chaos, seed }), { name: 'review', restart: 'temporary' })
-  const outcome = await outcomeOf(team, interrupt)
-  if (outcome === undefined) team.tell({ type: 'review.cancel' })
-  await runtime.shutdown() // the last restarts and results come in before the progress is read
-  return { outcome, progress }
+  return () => progress
 }
 
-/** @throws {ReviewError} `INPUT_MISSING`, `INPUT_NOT_A_FOLDER`, `INPUT_UNREADABLE`. */
-async function openProject(input: string): Promise<Disk> {
-  try {
-    if (!(await stat(input)).isDirectory()) {
-      throw new ReviewError(
-        'INPUT_NOT_A_FOLDER',
-        `--input ${input} is not a folder: give the folder that has the package.json`,
-      )
-    }
-    return await Disk.open(input)
-  } catch (error) {
-    if (error instanceof ReviewError) throw error
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
-    if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new ReviewError('INPUT_MISSING', `--input ${input} does not exist`, { cause: error })
-    throw new ReviewError('INPUT_UNREADABLE', `--input ${input} cannot be read (${code})`, { cause: error })
-  }
+function reportOf({ inventory, results }: Extract<Outcome, { readonly kind: 'reviewed' }>): ReviewReport {
+  const done = [...results.values()].flat()
+  return buildReport(
+    inventory,
+    done.map(({ planned, examination }) => ({ path: planned.assignment.entry.path, examination })),
+  )
+}
+
+/** Rejects when the ledger ends, with the reason: without it nothing that is found is kept. */
+function endOf(known: LedgerRef): Promise<never> {
+  return new Promise((_, reject) => {
+    known.watch(({ reason }) => {
+      reject(causeOf(reason) ?? new Error(`the ledger has ended: ${reason.kind}`))
+    })
+  })
 }
 
 /** What the director answers; undefined when `interrupt` came first. A director that crashed and is back is asked again. */

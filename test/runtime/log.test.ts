@@ -168,14 +168,17 @@ describe('what it costs', () => {
 
   test.each([
     ['silent', []],
-    ['fatal', ['escalated']],
-    ['error', ['failed', 'escalated', 'observer-failed']],
+    ['fatal', ['escalated', 'journal-failed']],
+    ['error', ['failed', 'escalated', 'journal-failed', 'observer-failed']],
     [
       'info',
       [
         'failed',
         'restarted',
         'escalated',
+        'recovering',
+        'in-doubt',
+        'journal-failed',
         'stopped',
         'dead-letter',
         'mailbox-pressure',

@@ -1,13 +1,10 @@
 import type { Disk } from '../disk.ts'
+import type { Concern } from './concern.ts'
 import { examineDuplicates } from './duplicates.ts'
 import type { Assignment, Examination } from './examination.ts'
 import { examineInstallScripts } from './install-scripts.ts'
 import { examineLicence } from './licences.ts'
 import { examineMaintenance } from './maintenance.ts'
-
-/** What a review looks at: one tactical coordinator each. */
-export const concerns = ['licences', 'install-scripts', 'maintenance-and-size', 'duplicate-versions'] as const
-export type Concern = (typeof concerns)[number]
 
 const examiners: Readonly<Record<Concern, (disk: Disk, assignment: Assignment) => Promise<Examination>>> = {
   licences: examineLicence,

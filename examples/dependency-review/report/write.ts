@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 
 import { ReviewError } from '../errors.ts'
@@ -37,6 +37,7 @@ export class ReportFolder {
   async write(files: ReadonlyMap<string, string>): Promise<void> {
     const pending: { readonly temporary: string; readonly target: string }[] = []
     try {
+      await this.#removeLeftOvers(files)
       for (const [name, text] of files) {
         const temporary = path.join(this.path, `.${name}.${process.pid}.tmp`)
         await this.#writeTemporary(temporary, text)
@@ -60,6 +61,14 @@ export class ReportFolder {
   abandon(): void {
     for (const temporary of this.#temporary) rmSync(temporary, { force: true })
     this.#temporary.clear()
+  }
+
+  /** What processes that were killed while they wrote have left. */
+  async #removeLeftOvers(files: ReadonlyMap<string, string>): Promise<void> {
+    for (const name of await readdir(this.path)) {
+      const [, target = '', pid = ''] = /^\.(.+)\.(\d+)\.tmp$/.exec(name) ?? []
+      if (files.has(target) && !isRunning(Number(pid))) await rm(path.join(this.path, name), { force: true })
+    }
   }
 
   async #writeTemporary(temporary: string, text: string): Promise<void> {
@@ -95,6 +104,14 @@ async function exists(file: string): Promise<boolean> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
     throw error
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0) // sends nothing
+  } catch (error) {
+    return codeOf(error) === 'EPERM'
   }
 }
 

@@ -1,11 +1,12 @@
 import type { ReviewReport } from '../report/report.ts'
+import type { BegunRun } from '../team/protocols.ts'
 import type { ReviewProgress } from './progress.ts'
 
 export interface Started {
   readonly input: string
   readonly out: string
   readonly chaos: number
-  readonly seed: number
+  readonly run: BegunRun
 }
 
 export interface Finished {
@@ -13,7 +14,9 @@ export interface Finished {
   readonly files: readonly string[]
   readonly summary: ReviewReport['summary']
   readonly restarts: number
+  /** Of this process. */
   readonly durationMs: number
+  readonly run: BegunRun
 }
 
 export interface Interrupted {

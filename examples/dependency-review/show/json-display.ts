@@ -1,16 +1,29 @@
 import * as z from 'zod'
 
-import { concerns } from '../examine/examine.ts'
+import { concerns } from '../examine/concern.ts'
 import { severities } from '../finding.ts'
 import type { Display, Output } from './display.ts'
 import { tally } from './progress.ts'
 
 const count = z.int().nonnegative()
+/** How often this review was taken up again. */
+const resumed = count
 const part = z.strictObject({ done: count, total: count, crashes: count })
 
 /** One line of `--json`. Every line has a `type`; new types and fields may be added. */
 export const lineSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('started'), input: z.string(), out: z.string(), chaos: z.number(), seed: z.int() }),
+  z.strictObject({
+    type: z.literal('started'),
+    input: z.string(),
+    out: z.string(),
+    chaos: z.number(),
+    seed: z.int(),
+    resumed,
+    /** Examinations that were done before. */
+    examinedBefore: count,
+    /** An unfinished review that was given up for this one, and why. */
+    dropped: z.strictObject({ reason: z.string(), kept: count }).nullable(),
+  }),
   z.strictObject({
     type: z.literal('progress'),
     packages: count,
@@ -30,6 +43,7 @@ export const lineSchema = z.discriminatedUnion('type', [
     findings: z.record(z.enum(severities), count),
     restarts: count,
     durationMs: z.number(),
+    resumed,
   }),
   z.strictObject({
     type: z.literal('interrupted'),
@@ -49,8 +63,8 @@ export function jsonDisplay(output: Output): Display {
   const write = (line: Line): void => void output.write(`${JSON.stringify(line)}\n`)
   let lastMs = -Infinity
   return {
-    started: (started) => {
-      write({ type: 'started', ...started })
+    started: ({ run: { seed, resumed, kept, dropped }, ...started }) => {
+      write({ type: 'started', ...started, seed, resumed, examinedBefore: kept, dropped })
     },
     progress: (progress, nowMs) => {
       const { done, total, elapsedMs, leftMs } = tally(progress, nowMs)
@@ -69,8 +83,8 @@ export function jsonDisplay(output: Output): Display {
         concerns: parts,
       })
     },
-    finished: ({ files, summary: { packages, examined, findings }, restarts, durationMs }) => {
-      write({ type: 'finished', files: [...files], packages, examined, findings, restarts, durationMs })
+    finished: ({ files, summary: { packages, examined, findings }, restarts, durationMs, run: { resumed } }) => {
+      write({ type: 'finished', files: [...files], packages, examined, findings, restarts, durationMs, resumed })
     },
     interrupted: ({ notWritten, ...rest }) => {
       write({ type: 'interrupted', ...rest, notWritten: [...notWritten] })

@@ -1,4 +1,4 @@
-import { concerns, type Concern } from '../examine/examine.ts'
+import { concerns, type Concern } from '../examine/concern.ts'
 import type { Progress } from '../team/protocols.ts'
 
 export interface ConcernProgress {
@@ -13,13 +13,15 @@ export interface ReviewProgress {
   /** When the plan was there; undefined before. */
   readonly plannedMs: number | undefined
   readonly packages: number
+  /** Examinations that were done when this process began. */
+  readonly before: number
   readonly concerns: ReadonlyMap<Concern, ConcernProgress>
   /** Restarts that supervisors did, as the runtime's events tell. */
   readonly restarts: number
 }
 
-export function noProgress(startMs: number): ReviewProgress {
-  return { startMs, plannedMs: undefined, packages: 0, concerns: new Map(), restarts: 0 }
+export function noProgress(startMs: number, before = 0): ReviewProgress {
+  return { startMs, plannedMs: undefined, packages: 0, before, concerns: new Map(), restarts: 0 }
 }
 
 /** What is known after one more piece of news from the team. */
@@ -38,19 +40,19 @@ export interface Tally {
   readonly total: number
   readonly crashes: number
   readonly elapsedMs: number
-  /** An estimate from the pace so far; undefined while nothing is done. */
+  /** An estimate from the pace of this process; undefined while it has done nothing. */
   readonly leftMs: number | undefined
 }
 
-export function tally({ startMs, plannedMs, concerns: parts }: ReviewProgress, nowMs: number): Tally {
+export function tally({ startMs, plannedMs, before, concerns: parts }: ReviewProgress, nowMs: number): Tally {
   const all = [...parts.values()]
   const sum = (field: keyof ConcernProgress): number => all.reduce((total, part) => total + part[field], 0)
   const [done, total] = [sum('done'), sum('total')]
   const leftMs =
-    plannedMs === undefined || (done === 0 && total > 0)
+    plannedMs === undefined || (done <= before && done < total)
       ? undefined
-      : total === 0
+      : done === total
         ? 0
-        : ((nowMs - plannedMs) / done) * (total - done)
+        : ((nowMs - plannedMs) / (done - before)) * (total - done)
   return { done, total, crashes: sum('crashes'), elapsedMs: nowMs - startMs, leftMs }
 }

@@ -1,7 +1,7 @@
 import { severities } from '../finding.ts'
-import { EXAMINERS_PER_CONCERN } from '../team/team.ts'
+import { EXAMINERS_PER_CONCERN } from '../team/size.ts'
 import { clean, plural } from '../text.ts'
-import type { Display, Finished, Interrupted, Output } from './display.ts'
+import type { Display, Finished, Interrupted, Output, Started } from './display.ts'
 import { tally, type ReviewProgress } from './progress.ts'
 
 /** How often the picture is drawn anew in a terminal, and how often a line is printed elsewhere. */
@@ -18,10 +18,7 @@ export function textDisplay(live: Output, result: Output): Display {
   let lastMs = -Infinity
   let lineDone = -1
   return {
-    started: ({ input, chaos, seed }) => {
-      const crashes = chaos === 0 ? '' : `, crashing examiners with probability ${chaos} (seed ${seed})`
-      live.write(`Reviewing ${clean(input, 500)}${crashes}\n`)
-    },
+    started: (started) => void live.write(startedText(started)),
     progress: (progress, nowMs) => {
       const { done, total } = tally(progress, nowMs)
       const isLast = progress.plannedMs !== undefined && done === total
@@ -76,7 +73,8 @@ function headline(progress: ReviewProgress, nowMs: number): string {
   const { done, total, elapsedMs, leftMs } = tally(progress, nowMs)
   if (progress.plannedMs === undefined) return `planning from the lockfile, ${seconds(elapsedMs)}`
   const left = done === total ? 'done' : leftMs === undefined ? 'time left unknown' : `about ${seconds(leftMs)} left`
-  return `${plural(progress.packages, 'package')}, ${done}/${total} examinations, ${plural(progress.restarts, 'restart')}, ${seconds(elapsedMs)}, ${left}`
+  const before = progress.before === 0 ? '' : ` (${progress.before} before)`
+  return `${plural(progress.packages, 'package')}, ${done}/${total} examinations${before}, ${plural(progress.restarts, 'restart')}, ${seconds(elapsedMs)}, ${left}`
 }
 
 function bar(done: number, total: number): string {
@@ -88,6 +86,15 @@ function seconds(ms: number): string {
   return ms < 60_000
     ? `${(ms / 1000).toFixed(1)} s`
     : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+}
+
+function startedText({ input, chaos, run: { seed, startedAtMs, kept, dropped } }: Started): string {
+  const crashes = chaos === 0 ? '' : `, crashing examiners with probability ${chaos} (seed ${seed})`
+  const [lost, reason] = [plural(dropped?.kept ?? 0, 'examination'), clean(dropped?.reason ?? '', 600)]
+  const before = dropped === null ? '' : `An unfinished review (${lost}) is dropped: ${reason}\n`
+  const since = new Date(startedAtMs).toISOString()
+  const resuming = `Going on with the review of ${clean(input, 500)} that began at ${since}: ${plural(kept, 'examination')} done`
+  return `${before}${kept === 0 ? `Reviewing ${clean(input, 500)}` : resuming}${crashes}\n`
 }
 
 function finishedText({ files, summary, restarts, durationMs }: Finished): string {
@@ -105,5 +112,5 @@ function interruptedText({ signal, notWritten, done, total }: Interrupted): stri
     notWritten.length === 0
       ? 'everything was written before'
       : `not written: ${notWritten.join(', ')} (older files of these names are untouched)`
-  return `Interrupted by ${signal} after ${done} of ${plural(total, 'examination')}; ${state}\n`
+  return `Interrupted by ${signal} after ${done} of ${plural(total, 'examination')}; ${state}. Run it again to go on from there\n`
 }

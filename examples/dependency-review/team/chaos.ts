@@ -1,6 +1,6 @@
 import { seededRandom } from 'echelon'
 
-import type { Concern } from '../examine/examine.ts'
+import type { Concern } from '../examine/concern.ts'
 
 /** Injected crashes: with probability `rate` (0 to 1) an examiner fails at an examination, for no reason at all. */
 export interface Chaos {

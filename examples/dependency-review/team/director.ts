@@ -1,11 +1,9 @@
-import * as z from 'zod'
-import { defineActor } from 'echelon'
+import { defineActor, type ActorContext } from 'echelon'
 
-import type { Disk } from '../disk.ts'
-import { ReviewError } from '../errors.ts'
-import type { Concern } from '../examine/examine.ts'
-import { readInventory, type Inventory } from '../inventory/inventory.ts'
+import type { Concern } from '../examine/concern.ts'
+import type { Inventory } from '../inventory/inventory.ts'
 import { planReview, type Plan } from '../plan.ts'
+import { ledger, LEDGER } from './ledger.ts'
 import {
   directorKey,
   directorProtocol,
@@ -15,7 +13,7 @@ import {
   type Result,
 } from './protocols.ts'
 
-/** `coordinators` are those that reported; they are told when the plan is there, or at once when it is. */
+/** `coordinators` are those that reported; `done` are the concerns of which everything is kept. */
 type State =
   | { readonly phase: 'planning' }
   | {
@@ -23,42 +21,43 @@ type State =
       readonly inventory: Inventory
       readonly plan: Plan
       readonly coordinators: ReadonlyMap<Concern, CoordinatorRef>
-      readonly results: ReadonlyMap<Concern, readonly Result[]>
+      readonly done: ReadonlySet<Concern>
     }
   | { readonly phase: 'over'; readonly outcome: Outcome }
 
-/** Strategic: plans the review from the lockfile, gives each coordinator its part, and collects what they found. */
+/**
+ * Strategic: plans the review from the survey, gives each coordinator what is left of its part, and collects what they
+ * found. All that it knows the ledger knows too: so it may crash, and its next incarnation asks.
+ */
 export const director = defineActor({
   name: 'director',
   protocol: directorProtocol,
-  input: z.object({ disk: z.custom<Disk>() }),
   state: (): State => ({ phase: 'planning' }),
   on: {
     // Other messages wait until this is done: a handler that is not reentrant takes one at a time.
-    'actor.started': async ({ input, register, publish }): Promise<State> => {
+    'actor.started': async ({ register, publish, get }): Promise<State> => {
       register(directorKey)
-      let inventory: Inventory
-      try {
-        inventory = await readInventory(input.disk)
-      } catch (error) {
-        // A folder that is no project is an answer; anything else is a crash.
-        if (error instanceof ReviewError) return { phase: 'over', outcome: { kind: 'refused', error } }
-        throw error
-      }
+      const survey = await get(ledger, LEDGER).ask({ type: 'run.survey' }, { timeoutMs: Infinity })
+      if (survey.kind === 'refused') return { phase: 'over', outcome: survey }
+      const { inventory } = survey
       const plan = planReview(inventory)
       const totals = new Map([...plan].map(([concern, planned]) => [concern, planned.length]))
       publish(progressTopic, { kind: 'planned', packages: inventory.entries.length, totals })
-      return { phase: 'examining', inventory, plan, coordinators: new Map(), results: new Map() }
+      return { phase: 'examining', inventory, plan, coordinators: new Map(), done: new Set() }
     },
-    'concern.ready': ({ state, message: { concern, coordinator } }): State => {
+    'concern.ready': async ({ state, message: { concern, coordinator }, get }): Promise<State> => {
       if (state.phase !== 'examining') return state
-      coordinator.tell({ type: 'concern.begin', planned: state.plan.get(concern) ?? [] })
+      const kept = await get(ledger, LEDGER).ask({ type: 'run.kept', concern }, { timeoutMs: Infinity })
+      const planned = state.plan.get(concern) ?? []
+      const left = planned.filter(({ key }) => !kept.has(key))
+      coordinator.tell({ type: 'concern.begin', planned: left, kept: planned.length - left.length })
       return { ...state, coordinators: new Map(state.coordinators).set(concern, coordinator) }
     },
-    'concern.done': ({ state, message }): State => {
+    'concern.done': async ({ state, message, get }): Promise<State> => {
       if (state.phase !== 'examining') return state
-      const results = new Map(state.results).set(message.concern, message.results)
-      if (results.size < state.plan.size) return { ...state, results }
+      const done = new Set(state.done).add(message.concern)
+      if (done.size < state.plan.size) return { ...state, done }
+      const results = await resultsOf(state.plan, get)
       return { phase: 'over', outcome: { kind: 'reviewed', inventory: state.inventory, results } }
     },
     'review.outcome': ({ state, reply, postpone }) => {
@@ -71,3 +70,18 @@ export const director = defineActor({
     },
   },
 })
+
+/** What the ledger has of everything that was planned. */
+async function resultsOf(plan: Plan, get: ActorContext['get']): Promise<ReadonlyMap<Concern, readonly Result[]>> {
+  const results = new Map<Concern, readonly Result[]>()
+  for (const [concern, all] of plan) {
+    const kept = await get(ledger, LEDGER).ask({ type: 'run.kept', concern }, { timeoutMs: Infinity })
+    const done = all.map((planned) => {
+      const examination = kept.get(planned.key)
+      if (examination === undefined) throw new Error(`The ledger has no ${concern} of ${planned.key}`)
+      return { planned, examination }
+    })
+    results.set(concern, done)
+  }
+  return results
+}

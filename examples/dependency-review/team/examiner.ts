@@ -2,7 +2,8 @@ import * as z from 'zod'
 import { defineActor, type ActorContext, type MessageOf } from 'echelon'
 
 import type { Disk } from '../disk.ts'
-import { concerns, examine, type Concern } from '../examine/examine.ts'
+import { concerns, type Concern } from '../examine/concern.ts'
+import { examine } from '../examine/examine.ts'
 import { crashPoint, InjectedCrash, type Chaos } from './chaos.ts'
 import { coordinatorKey, examinerProtocol, type coordinatorProtocol } from './protocols.ts'
 

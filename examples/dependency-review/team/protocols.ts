@@ -1,18 +1,19 @@
 import * as z from 'zod'
 import { defineKey, defineTopic, message, question, type Ref } from 'echelon'
 
-import type { ReviewError } from '../errors.ts'
+import type { ReviewErrorCode } from '../errors.ts'
 import type { Examination } from '../examine/examination.ts'
-import { concerns, type Concern } from '../examine/examine.ts'
+import { concerns, type Concern } from '../examine/concern.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import type { PlannedExamination } from '../plan.ts'
+import { identitySchema } from '../resume/identity.ts'
 
 /*
  * What the team says to one another. Work is pulled: who has nothing to do says so, and gets one thing to do. Thus no
  * mailbox ever holds more than a message per worker, and a crash loses at most one examination, which is known by name.
  *
  * Bodies that are made and used in this process are typed and not checked again (`z.custom`); across a wire they would
- * need schemas.
+ * need schemas. What the ledger is told goes to disk, so it is data: no refs, no functions.
  */
 
 const concern = z.enum(concerns)
@@ -32,16 +33,25 @@ export type ExaminerRef = Ref<typeof examinerProtocol>
 
 /** What the tactical tier understands. */
 export const coordinatorProtocol = {
-  /** From the director: this is your part. */
-  'concern.begin': message({ planned: z.custom<readonly PlannedExamination[]>() }),
+  /** From the director: this is what is left of your part, of which `kept` examinations are done. */
+  'concern.begin': message({ planned: z.custom<readonly PlannedExamination[]>(), kept: z.int().nonnegative() }),
   /** From the director: finish what is begun, and begin nothing. */
   'concern.cancel': message(),
   /** From an examiner: I have just started, and have nothing to do. */
   'work.wanted': message({ examiner: z.custom<ExaminerRef>() }),
   /** From an examiner: this is done, and I have nothing to do. */
   'package.examined': message({ examiner: z.custom<ExaminerRef>(), result: z.custom<Result>() }),
+  /** From its own timer: it is time to tell the ledger what was found. */
+  'packages.keep': message(),
+  /** From the ledger: what you told me is on disk, which makes so many of your examinations. */
+  'packages.kept': message({ kept: z.int().positive() }),
 }
 export type CoordinatorRef = Ref<typeof coordinatorProtocol>
+
+/** What there is to review, or why there is nothing. */
+export type Survey =
+  | { readonly kind: 'surveyed'; readonly inventory: Inventory }
+  | { readonly kind: 'refused'; readonly code: ReviewErrorCode; readonly message: string }
 
 /** How a review ended. */
 export type Outcome =
@@ -50,7 +60,7 @@ export type Outcome =
       readonly inventory: Inventory
       readonly results: ReadonlyMap<Concern, readonly Result[]>
     }
-  | { readonly kind: 'refused'; readonly error: ReviewError }
+  | Extract<Survey, { readonly kind: 'refused' }>
 
 /** What the strategic tier understands. */
 export const directorProtocol = {
@@ -59,8 +69,40 @@ export const directorProtocol = {
   'review.cancel': message(),
   /** From a coordinator: I have just started, and know nothing. */
   'concern.ready': message({ concern, coordinator: z.custom<CoordinatorRef>() }),
-  'concern.done': message({ concern, results: z.custom<readonly Result[]>() }),
+  /** From a coordinator: all of my part is on disk. */
+  'concern.done': message({ concern }),
 }
+
+/** An examination as the ledger keeps it. */
+export type Kept = readonly [key: string, examination: Examination]
+
+/** A run as it begins, or goes on. */
+export interface BegunRun {
+  readonly seed: number
+  /** When it began first: epoch milliseconds. */
+  readonly startedAtMs: number
+  /** How often it was taken up again. */
+  readonly resumed: number
+  /** Examinations that are done. */
+  readonly kept: number
+  /** An unfinished run that was given up for this one: why, and how many examinations with it. */
+  readonly dropped: { readonly reason: string; readonly kept: number } | null
+}
+
+/** What the ledger understands. */
+export const ledgerProtocol = {
+  /** Goes on with the unfinished run if it is this one; begins a new one if there is none, if it is another, or to `drop` it for a reason. */
+  'run.begin': question({ identity: identitySchema, seed: z.int(), drop: z.string().nullable() }, z.custom<BegunRun>()),
+  /** The same answer throughout a run. */
+  'run.survey': question({}, z.custom<Survey>()),
+  /** What is examined of a concern, by key. */
+  'run.kept': question({ concern }, z.custom<ReadonlyMap<string, Examination>>()),
+  /** From a coordinator, once for each key. It gets `packages.kept` when they are on disk. */
+  'packages.examined': message({ concern, found: z.custom<readonly Kept[]>() }),
+  /** The reports are written: there is nothing to go on with. */
+  'run.end': message(),
+}
+export type LedgerRef = Ref<typeof ledgerProtocol>
 
 /** Where the team finds one another, whatever the tree looks like. */
 export const directorKey = defineKey('director', directorProtocol)

@@ -1,15 +1,13 @@
 import { child, operational, strategic, tactical, type Intensity } from 'echelon'
 
 import type { Disk } from '../disk.ts'
-import { concerns } from '../examine/examine.ts'
+import { concerns } from '../examine/concern.ts'
 import { MAX_PACKAGES } from '../inventory/lockfile.ts'
 import { MAX_INJECTED_CRASHES, type Chaos } from './chaos.ts'
 import { coordinator, MAX_FAILURES } from './coordinator.ts'
 import { director } from './director.ts'
 import { examiner } from './examiner.ts'
-
-/** Examiners of each concern: how many examinations of it go on at a time. */
-export const EXAMINERS_PER_CONCERN = 4
+import { EXAMINERS_PER_CONCERN } from './size.ts'
 
 /** An examination that takes longer is stuck (a network disk that went away, say), and fails like any other. */
 const EXAMINATION_MS = 60_000
@@ -25,13 +23,13 @@ function bearable({ rate }: Chaos): Intensity {
 }
 
 /**
- * The tree: a director above four coordinators, each above its examiners. `rest_for_one` keeps them in step: who starts
+ * The tree, above the disk and beside the ledger: a director above four coordinators, each above its examiners. `rest_for_one` keeps them in step: who starts
  * after a crashed director or coordinator knows nothing of its next incarnation, so it starts again, too.
  */
 export function reviewTeam(disk: Disk, chaos: Chaos) {
   const readOnly = { tools: ['read-project'] } as const
   return strategic('review', {
-    actor: child(director, { input: { disk } }),
+    actor: director,
     authority: { tools: ['read-project', 'write-report'], risk: 'low' },
     strategy: 'rest_for_one',
     children: concerns.map((concern) =>

@@ -9,17 +9,20 @@ export interface Task {
 }
 
 /**
- * What a coordinator has to do, who is at what, and what is done.
+ * What a coordinator has to do, who is at what, and what is examined. That is not done before it is kept.
  *
  * Invariants:
- * 1. Unless it was cancelled, every planned examination is waiting, in flight or done; it is done at most once.
+ * 1. Unless it was cancelled, every planned examination is waiting, in flight or examined; it is examined at most once.
  * 2. An examiner has at most one task, and is idle only while nothing waits.
  */
 export class WorkQueue<Worker extends { readonly path: string }> {
   readonly #waiting: Task[] = []
   readonly #inFlight = new Map<string, Task>()
   readonly #idle = new Map<string, Worker>()
-  readonly #results = new Map<string, Result>()
+  readonly #examined = new Set<string>()
+  #found: Result[] = []
+  #keptBefore = 0
+  #kept = 0
   #total = 0
   #begun = false
   #cancelled = false
@@ -28,22 +31,27 @@ export class WorkQueue<Worker extends { readonly path: string }> {
     return this.#total
   }
 
-  get done(): number {
-    return this.#results.size
+  /** How many examinations are on disk. */
+  get kept(): number {
+    return this.#kept
   }
 
-  /** Whether everything that was planned is done; before there is a plan it is not. */
+  /** Whether everything that was planned is kept; before there is a plan it is not. */
   get isDone(): boolean {
-    return this.#begun && this.#results.size === this.#total
+    return this.#begun && this.#kept === this.#total
   }
 
-  get results(): readonly Result[] {
-    return [...this.#results.values()]
+  /** Whether nothing more is to be found than what is in flight at most. */
+  get isEnding(): boolean {
+    return this.#cancelled || this.#keptBefore + this.#examined.size === this.#total
   }
 
-  add(planned: readonly PlannedExamination[]): void {
+  /** `planned` is what is left when `kept` are done. */
+  add(planned: readonly PlannedExamination[], kept = 0): void {
     this.#begun = true
-    this.#total += planned.length
+    this.#keptBefore = kept
+    this.#kept = kept
+    this.#total = kept + planned.length
     // Taken from the end; reversed, so that the first comes first.
     for (const one of planned.toReversed()) this.#waiting.push({ planned: one, attempt: 1, failures: 0 })
   }
@@ -72,7 +80,21 @@ export class WorkQueue<Worker extends { readonly path: string }> {
   /** A result came in; a second one for the same examination changes nothing. */
   finish(worker: { readonly path: string }, result: Result): void {
     this.#inFlight.delete(worker.path)
-    this.#results.set(result.planned.key, this.#results.get(result.planned.key) ?? result)
+    if (this.#examined.has(result.planned.key)) return
+    this.#examined.add(result.planned.key)
+    this.#found.push(result)
+  }
+
+  /** What was found since it was taken last. */
+  take(): readonly Result[] {
+    const found = this.#found
+    this.#found = []
+    return found
+  }
+
+  /** So many are on disk altogether. */
+  keep(kept: number): void {
+    this.#kept = kept
   }
 
   /** A worker is gone. Gives the task that it had, if it had one that nobody else has finished. */
@@ -80,7 +102,7 @@ export class WorkQueue<Worker extends { readonly path: string }> {
     this.#idle.delete(worker.path)
     const task = this.#inFlight.get(worker.path)
     this.#inFlight.delete(worker.path)
-    return task === undefined || this.#results.has(task.planned.key) ? undefined : task
+    return task === undefined || this.#examined.has(task.planned.key) ? undefined : task
   }
 
   /** To be tried again, before everything that was not tried yet. */

@@ -30,19 +30,37 @@ export function effectLogic<Output, Input = undefined>(
     const name = typeof key === 'string' ? key : key(input)
     const cell = cellAbove(self)
     if (cell === undefined) return fn({ input, idempotencyKey: hashOf(name), signal, attempt: 1 })
-    const run = (given: EffectRun): Output | PromiseLike<Output> =>
-      fn({
+    for (let other = runningIn(cell, name); other !== undefined; other = runningIn(cell, name)) {
+      try {
+        return (await other) as Output
+      } catch (error) {
+        // It was stopped, and this one was not: what that came to says nothing.
+        if (signal.aborted || stops.get(other)?.aborted !== true) throw error
+      }
+    }
+    const run = (given: EffectRun): Output | PromiseLike<Output> => {
+      // It may have been stopped before it began, or between two attempts.
+      signal.throwIfAborted()
+      return fn({
         idempotencyKey: given.idempotencyKey,
         attempt: given.attempt,
         input,
         signal: AbortSignal.any([given.signal, signal]),
       })
+    }
+    const running = runEffect(cell, undefined, name, run, options, detachedIn(cell), () => undefined)
+    stops.set(running, signal)
     // What comes back is what `fn` gave, or gave before.
-    return (await runEffect(cell, undefined, name, run, options, detachedIn(cell), () => undefined)) as Output
+    return (await running) as Output
   })
   effectLogics.add(logic)
   return logic
 }
+
+/** What stops the effects that charts run. */
+const stops = new WeakMap<Promise<unknown>, AbortSignal>()
+
+const runningIn = (cell: Cell, key: string): Promise<unknown> | undefined => cell.record?.running.get(key)
 
 /** The cell whose chart invoked an actor, at whatever depth. */
 function cellAbove(self: object): Cell | undefined {

@@ -183,12 +183,13 @@ class PostgresJournal implements Journal, JournalReader {
   }
 
   async compact({ stream }: { readonly stream?: string } = {}): Promise<CompactReport> {
-    const { writer, database, leases, lease } = this.#forWriting()
-    const held = { name: rowName('writer', lease.name), epoch: lease.epoch }
+    this.#forWriting()
     const bytesBefore = await this.#ask(() => this.#reading.bytes())
     let [streams, entriesRemoved, blobsRemoved] = [0, 0, 0]
     for (let after: string | undefined = ''; after !== undefined;) {
       const from = after
+      const { writer, database, leases, lease } = this.#forWriting() // it may have been closed meanwhile
+      const held = { name: rowName('writer', lease.name), epoch: lease.epoch }
       const removed = await writer.exclusive(async (heads) => {
         const some = await compactSome(database, heads, held, { only: stream, after: from })
         if (some === undefined) throw await leases.fenced(held.name, held.epoch)

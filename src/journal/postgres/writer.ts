@@ -145,7 +145,7 @@ export class Writer {
     let refusals = new Map<Call, Error>()
     try {
       if (this.#failure !== undefined) throw this.#failure
-      refusals = await this.#written(calls)
+      refusals = await this.#answered(this.#written(calls))
     } catch (error) {
       const failure = this.#failedBy(error)
       for (const { settle } of calls) settle(failure)
@@ -169,7 +169,7 @@ export class Writer {
       }
       if (batch.isEmpty) return refusals
       try {
-        const held = await this.#answered(batch.write(this.#database))
+        const held = await batch.write(this.#database)
         const over = batch.leases.find(
           ({ name, epoch }) => !held.some((one) => one.name === name && one.epoch === epoch),
         )
@@ -179,14 +179,7 @@ export class Writer {
         }
         const error = await this.#leases.fenced(over.name, over.epoch)
         if (over.name === rowName('writer', this.#lease.name)) throw error
-        for (const call of left)
-          if (
-            call.appends.some(
-              ({ lease }) =>
-                lease !== undefined && rowName('lease', lease.name) === over.name && lease.epoch === over.epoch,
-            )
-          )
-            fenced.set(call, error)
+        for (const call of left) if (isUnder(call, over)) fenced.set(call, error)
       } catch (error) {
         const code = codeOf(error) ?? ''
         if (tries >= mostTries || !(passing.has(code) || code === duplicate)) throw error
@@ -218,3 +211,6 @@ export class Writer {
     return failure
   }
 }
+
+const isUnder = ({ appends }: Call, { name, epoch }: { readonly name: string; readonly epoch: number }): boolean =>
+  appends.some(({ lease }) => lease !== undefined && rowName('lease', lease.name) === name && lease.epoch === epoch)

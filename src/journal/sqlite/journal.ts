@@ -125,7 +125,7 @@ class SqliteJournal implements Journal, JournalReader {
         yield entry
       }
       // What was committed while the answer was on its way is not waited for.
-      if (entries.length > 0 || this.#thread.commits > commits) continue
+      if (entries.length > 0 || this.#thread.commits > commits || isAborted(signal)) continue
       await (this.#mode === 'write' ? this.#thread.nextCommit(signal) : this.#pause(signal))
     }
   }

@@ -1,53 +1,20 @@
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 import { readCommandLine } from '../../../examples/dependency-review/command-line.ts'
-import { lineSchema, type Line } from '../../../examples/dependency-review/show/json-display.ts'
+import { lineSchema } from '../../../examples/dependency-review/show/json-display.ts'
+import { linesOf, run } from './program.ts'
 import { lockfileOf, ProjectFolder, soundPackage } from './project-folder.ts'
 
-const main = fileURLToPath(new URL('../../../examples/dependency-review/main.ts', import.meta.url))
 /** Starting a process takes a second or more on a busy machine; nothing here waits for time to pass. */
 const SLOW_MS = 60_000
 const FILES = ['dependency-review.json', 'dependency-review.md', 'run.json']
 
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs the program as a user does. `onLine` sees each line of its standard output as it comes. */
-function run(
-  args: readonly string[],
-  cwd: string,
-  onLine?: (line: string, kill: (signal: NodeJS.Signals) => void) => void,
-): Promise<Ended> {
-  const child = spawn(process.execPath, ['--conditions=echelon-source', main, ...args], { cwd })
-  let [stdout, stderr, seen] = ['', '', 0]
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-    for (let end = stdout.indexOf('\n', seen); end !== -1; end = stdout.indexOf('\n', seen)) {
-      onLine?.(stdout.slice(seen, end), (signal) => child.kill(signal))
-      seen = end + 1
-    }
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject).on('close', (code) => {
-      resolve({ code, stdout, stderr })
-    })
-  })
-}
-
-function linesOf({ stdout }: Ended): readonly Line[] {
-  return stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => lineSchema.parse(JSON.parse(line)))
+/** What a folder has besides an unfinished review. */
+async function filesIn(folder: string): Promise<readonly string[]> {
+  return (await readdir(folder)).filter((name) => !name.startsWith('.dependency-review.journal')).sort()
 }
 
 async function demo(packages: number): Promise<ProjectFolder> {
@@ -63,7 +30,7 @@ test(
   'given a project in the current folder, when run without options, then three files are there and the exit code is 0',
   async () => {
     await using folder = await demo(3)
-    const { code, stdout, stderr } = await run([], folder.root)
+    const { code, stdout, stderr } = await run([], { cwd: folder.root })
     expect({ code, stderr }).toMatchObject({ code: 0 })
     expect(stdout).toContain('3 packages, 3 examined; findings: 0 critical')
     expect((await readdir(folder.root)).filter((name) => /review|run|tmp/.test(name))).toEqual(FILES)
@@ -86,7 +53,7 @@ test(
     const found = []
     for (const [index, options] of runs.entries()) {
       const out = path.join(folder.outside, `new/folder/${index}`)
-      expect((await run(['--input', folder.root, '--out', out, ...options], folder.outside)).code).toBe(0)
+      expect((await run(['--input', folder.root, '--out', out, ...options], { cwd: folder.outside })).code).toBe(0)
       const [json, markdown, facts] = await Promise.all(FILES.map((name) => readFile(path.join(out, name), 'utf8')))
       found.push({
         report: `${markdown}${json}`,
@@ -107,7 +74,7 @@ test(
   'given --json, when run, then every line of standard output keeps to the schema, and standard error is empty',
   async () => {
     await using folder = await demo(10)
-    const ended = await run(['--json', '--chaos', '0.3', '--seed', '1'], folder.root)
+    const ended = await run(['--json', '--chaos', '0.3', '--seed', '1'], { cwd: folder.root })
     const lines = linesOf(ended)
     expect(ended.stderr).toBe('')
     expect(lines.at(0)).toMatchObject({ type: 'started', chaos: 0.3, seed: 1 })
@@ -134,7 +101,10 @@ test.each<readonly [string, readonly string[], string]>([
   'given %s, when run, then it says so with a code, ends with 2 and writes nothing',
   async (_, args, code) => {
     await using folder = await demo(1)
-    const [ended, asJson] = await Promise.all([run(args, folder.root), run(['--json', ...args], folder.root)])
+    const [ended, asJson] = await Promise.all([
+      run(args, { cwd: folder.root }),
+      run(['--json', ...args], { cwd: folder.root }),
+    ])
     expect([ended.code, asJson.code]).toEqual([2, 2])
     expect(ended.stderr).toContain(`[${code}]`)
     expect(ended.stderr).not.toContain('    at ')
@@ -148,7 +118,7 @@ test(
   'given an option that is unknown, when run with --json, then even that is a line of JSON',
   async () => {
     await using folder = await demo(1)
-    const ended = await run(['--json', '--fast'], folder.root)
+    const ended = await run(['--json', '--fast'], { cwd: folder.root })
     expect(ended.code).toBe(2)
     expect(linesOf(ended)).toEqual([
       { type: 'failed', code: 'USAGE', message: expect.stringMatching(/--fast.*Try --help/) as unknown },
@@ -170,6 +140,8 @@ test.each([
   [['--seed', '1.5']],
   [['--seed', '1e99']],
   [['--json=yes']],
+  [['--fresh=no']],
+  [['--journal', '']],
 ])('given the arguments %j, when read, then they are refused with USAGE', (args) => {
   expect(() => readCommandLine(args, '/here')).toThrow(expect.objectContaining({ code: 'USAGE', exitCode: 2 }) as Error)
 })
@@ -178,6 +150,8 @@ test('given arguments, when read, then defaults fill the rest', () => {
   expect(readCommandLine([], '/here')).toEqual({
     input: '/here',
     out: '/here',
+    journal: undefined,
+    fresh: false,
     json: false,
     chaos: 0,
     seed: undefined,
@@ -195,9 +169,10 @@ test(
   'given --help, when run, then it tells the options and the exit codes',
   async () => {
     await using folder = await demo(0)
-    const { code, stdout } = await run(['--help'], folder.root)
+    const { code, stdout } = await run(['--help'], { cwd: folder.root })
     expect(code).toBe(0)
-    for (const word of ['--input', '--out', '--json', '--chaos', '--seed', '130', '143']) expect(stdout).toContain(word)
+    for (const word of ['--input', '--out', '--fresh', '--journal', '--json', '--chaos', '--seed', '130', '143'])
+      expect(stdout).toContain(word)
   },
   SLOW_MS,
 )
@@ -213,16 +188,15 @@ test.each([
     await mkdir(out)
     await writeFile(path.join(out, 'dependency-review.md'), 'the old one')
     let sent = false
-    const ended = await run(
-      ['--input', folder.root, '--out', out, '--json', '--chaos', '1'],
-      folder.outside,
-      (line, kill) => {
+    const ended = await run(['--input', folder.root, '--out', out, '--json', '--chaos', '1'], {
+      cwd: folder.outside,
+      onLine: (line, kill) => {
         const parsed = lineSchema.parse(JSON.parse(line))
         if (sent || parsed.type !== 'progress' || parsed.total === 0) return
         sent = true
         kill(signal)
       },
-    )
+    })
     expect(ended.code).toBe(code)
     expect(linesOf(ended).at(-1)).toMatchObject({
       type: 'interrupted',
@@ -230,7 +204,7 @@ test.each([
       total: 90,
       notWritten: ['dependency-review.md', 'dependency-review.json', 'run.json'],
     })
-    expect(await readdir(out)).toEqual(['dependency-review.md'])
+    expect(await filesIn(out)).toEqual(['dependency-review.md'])
     expect(await readFile(path.join(out, 'dependency-review.md'), 'utf8')).toBe('the old one')
   },
 )
@@ -241,19 +215,18 @@ test(
     await using folder = await demo(30)
     const out = path.join(folder.outside, 'out')
     let sent = false
-    const ended = await run(
-      ['--input', folder.root, '--out', out, '--json', '--chaos', '1'],
-      folder.outside,
-      (line, kill) => {
+    const ended = await run(['--input', folder.root, '--out', out, '--json', '--chaos', '1'], {
+      cwd: folder.outside,
+      onLine: (line, kill) => {
         const parsed = lineSchema.parse(JSON.parse(line))
         if (sent || parsed.type !== 'progress' || parsed.total === 0) return
         sent = true
         kill('SIGINT')
         kill('SIGTERM')
       },
-    )
+    })
     expect([130, 143]).toContain(ended.code)
-    expect(await readdir(out)).toEqual([])
+    expect(await filesIn(out)).toEqual([])
   },
   SLOW_MS,
 )
@@ -266,16 +239,16 @@ test(
     for (const moment of [0, 1, 3, 6, 10]) {
       const out = path.join(folder.outside, `out-${moment}`)
       let count = 0
-      const ended = await run(
-        ['--input', folder.root, '--out', out, '--json', '--chaos', '0.5', '--seed', '1'],
-        folder.outside,
-        (_, kill) => {
+      const ended = await run(['--input', folder.root, '--out', out, '--json', '--chaos', '0.5', '--seed', '1'], {
+        cwd: folder.outside,
+        onLine: (_, kill) => {
           if (count === moment) kill('SIGINT')
           count += 1
         },
-      )
-      const names = await readdir(out)
-      expect([0, 130], `moment ${moment}`).toContain(ended.code)
+      })
+      const names = await filesIn(out)
+      // One that ends already has no handlers any more, and a shell calls that 130, too.
+      expect([0, 130, 'SIGINT'], `moment ${moment}`).toContain(ended.code ?? ended.signal)
       if (names.length === 0) continue
       expect(names).toEqual(FILES)
       for (const name of names.filter((file) => file.endsWith('.json')))

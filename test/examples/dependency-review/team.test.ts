@@ -1,10 +1,13 @@
 import { createRuntime, type Runtime } from 'echelon'
+import { memoryJournal, type JournalSource } from 'echelon/journal'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 
 import { Disk } from '../../../examples/dependency-review/disk.ts'
+import { ReviewError } from '../../../examples/dependency-review/errors.ts'
 import { renderMarkdown } from '../../../examples/dependency-review/report/markdown.ts'
 import { buildReport, renderJson } from '../../../examples/dependency-review/report/report.ts'
 import { crashPoint, MAX_INJECTED_CRASHES, type Chaos } from '../../../examples/dependency-review/team/chaos.ts'
+import { ledger, LEDGER } from '../../../examples/dependency-review/team/ledger.ts'
 import { progressTopic, type Outcome } from '../../../examples/dependency-review/team/protocols.ts'
 import { reviewTeam } from '../../../examples/dependency-review/team/team.ts'
 import { GPL3, lockfileOf, ProjectFolder, soundPackage, type Content } from './project-folder.ts'
@@ -45,29 +48,39 @@ function mixedProject(): Record<string, Content> {
 
 interface Run {
   readonly texts: string
+  /** Examinations that were kept when it began. */
+  readonly kept: number
   readonly restarts: number
   readonly crashes: number
 }
 
 interface Watch {
+  readonly journal?: JournalSource
   readonly started?: (runtime: Runtime) => void
 }
 
 /** The team's review as both texts of the report, and what it cost. */
-async function runTeam(disk: Disk, chaos: Chaos, { started }: Watch = {}): Promise<Run> {
-  await using runtime = await createRuntime({ node: 'test', seed: 1 })
+async function runTeam(
+  disk: Disk,
+  { rate, seed }: Chaos,
+  { started, journal = memoryJournal() }: Watch = {},
+): Promise<Run> {
+  await using runtime = await createRuntime({ node: 'test', seed: 1, journal })
+  const identity = { program: 'test', project: disk.root, chaos: rate, seed }
+  const known = runtime.get(ledger, LEDGER)
+  const { kept } = await known.ask({ type: 'run.begin', identity, seed, drop: null })
   let restarts = 0
   const crashes = new Map<string, number>()
   runtime.on('restarted', () => (restarts += 1))
   runtime.subscribe(progressTopic, (news) => {
     if (news.kind === 'progress') crashes.set(news.concern, news.crashes)
   })
-  const team = runtime.spawn(reviewTeam(disk, chaos), { name: 'review', restart: 'temporary' })
+  const team = runtime.spawn(reviewTeam(disk, { rate, seed }), { name: 'review', restart: 'temporary' })
   started?.(runtime)
   const ask = (): Promise<Outcome> => team.ask({ type: 'review.outcome' }, { timeoutMs: 60_000 })
   const outcome = await ask().catch(ask) // once more, for a director that was killed
   await runtime.shutdown()
-  if (outcome.kind === 'refused') throw outcome.error
+  if (outcome.kind === 'refused') throw new ReviewError(outcome.code, outcome.message)
   const results = [...outcome.results.values()].flat()
   const report = buildReport(
     outcome.inventory,
@@ -75,6 +88,7 @@ async function runTeam(disk: Disk, chaos: Chaos, { started }: Watch = {}): Promi
   )
   return {
     texts: renderMarkdown(report) + renderJson(report),
+    kept,
     restarts,
     crashes: [...crashes.values()].reduce((a, b) => a + b, 0),
   }
@@ -247,7 +261,7 @@ test(
   async () => {
     await using folder = await ProjectFolder.make(mixedProject())
     const disk = await Disk.open(folder.root)
-    vi.spyOn(disk, 'presence').mockRejectedValue(new TypeError('no plan'))
+    vi.spyOn(Disk.prototype, 'presence').mockRejectedValue(new TypeError('no plan'))
     await expect(runTeam(disk, { rate: 0, seed: 1 })).rejects.toMatchObject({ code: 'TARGET_DOWN' })
   },
   SLOW_MS,

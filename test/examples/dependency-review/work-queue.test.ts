@@ -56,7 +56,24 @@ test('given a worker that answered and was lost before the answer was read, when
   if (task !== undefined) queue.retry(task)
   queue.finish(worker('w'), resultOf(planned))
   queue.finish(worker('w'), resultOf(planned))
-  expect([queue.done, queue.isDone, queue.results.length]).toEqual([1, true, 1])
+  expect(queue.take().map(({ planned: { key } }) => key)).toEqual(['p0'])
+})
+
+test('given what was found, when it is taken, then it is taken once, and done when it is kept', () => {
+  const queue = new WorkQueue()
+  queue.add(plan(2), 5)
+  for (const path of ['a', 'b']) queue.free(worker(path))
+  const [first, second] = [...queue.assign()].map(({ task }) => resultOf(task.planned))
+  if (first === undefined || second === undefined) throw new Error('no plan')
+  expect([queue.kept, queue.total, queue.isEnding]).toEqual([5, 7, false])
+  queue.finish(worker('a'), first)
+  expect([queue.take(), queue.take(), queue.isEnding]).toEqual([[first], [], false])
+  queue.finish(worker('b'), second)
+  expect([queue.take(), queue.isEnding, queue.isDone]).toEqual([[second], true, false])
+  queue.keep(6)
+  expect([queue.kept, queue.isDone]).toEqual([6, false])
+  queue.keep(7)
+  expect(queue.isDone).toBe(true)
 })
 
 test('given a cancelled queue, when workers are free or lost, then nothing is begun', () => {
@@ -69,7 +86,7 @@ test('given a cancelled queue, when workers are free or lost, then nothing is be
   expect(task).toEqual(assigned?.task)
   if (task !== undefined) queue.retry(task)
   queue.free(worker('b'))
-  expect([[...queue.assign()].length, queue.isDone]).toEqual([0, false])
+  expect([[...queue.assign()].length, queue.isDone, queue.isEnding]).toEqual([0, false, true])
 })
 
 test('given any order of answers and crashes, when all is over, then every examination is done exactly once', () => {
@@ -84,6 +101,7 @@ test('given any order of answers and crashes, when all is over, then every exami
         const next = (): number => choices.next().value as number
         queue.add(plan(count))
         for (let index = 0; index < workers; index += 1) queue.free(worker(`w${index}`))
+        const found: string[] = []
         for (let steps = 0; !queue.isDone && steps < 10_000; steps += 1) {
           for (const { worker: one, task } of queue.assign()) {
             expect(atWork.has(one.path)).toBe(false)
@@ -98,8 +116,11 @@ test('given any order of answers and crashes, when all is over, then every exami
             if (task !== undefined) queue.retry({ ...task, attempt: task.attempt + 1 })
           }
           queue.free(worker(path))
+          // Now and then, and when there is nothing to wait for.
+          if (next() < 3 || queue.isEnding) found.push(...queue.take().map(({ planned }) => planned.key))
+          queue.keep(found.length)
         }
-        expect(queue.results.map(({ planned }) => planned.key).sort()).toEqual(
+        expect(found.sort()).toEqual(
           plan(count)
             .map(({ key }) => key)
             .sort(),
