@@ -8,7 +8,6 @@ import {
   deleteChild,
   dynamicSupervisor,
   EchelonError,
-  EffectFailedError,
   message,
   question,
   restartChild,
@@ -26,7 +25,6 @@ import {
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
 import { createActor } from 'xstate'
 import { loadPino } from '../src/runtime/log.ts'
-import { durabilityProvocations } from './actors/durable/provocations.ts'
 import { durableProvocations } from './support/durable-provocations.ts'
 import { pages, readPage, repositoryRoot } from './support/markdown.ts'
 
@@ -126,7 +124,6 @@ function tree(t: TestRuntime, terms: Parameters<typeof child<typeof crashing>>[1
 type Provoke = (t: TestRuntime) => unknown
 
 const provocations: Readonly<Record<string, Provoke>> = {
-  ...durabilityProvocations,
   ...durableProvocations,
   ACTOR_NOT_FOUND: (t) => thrown(() => t.runtime.lookup(echo)),
   ANSWER_INVALID: (t) => rejection(t, t.runtime.spawn(echo).ask({ type: 'wrong' })),
@@ -368,9 +365,7 @@ describe('every error code', () => {
     await using t = await createTestRuntime()
     const given = await provoke(t)
     const error = typeof given === 'object' && given !== null && 'error' in given ? given.error : given
-    // What an effect failed with is in the journal by its name, code and text.
-    const isInEffect = error instanceof EffectFailedError && code !== 'EFFECT_FAILED'
-    expect(isInEffect ? error.failure : error).toMatchObject({ code })
+    expect(error).toMatchObject({ code })
     expect(error).toBeInstanceOf(EchelonError)
     const { name, message: text, retryable } = error as EchelonError
     expect(name).toMatch(/Error$/)
