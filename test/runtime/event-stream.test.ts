@@ -11,12 +11,9 @@ import {
   type RuntimeEventType,
 } from 'echelon'
 import { JournalFailedError, memoryJournal, type JournalSource } from 'echelon/journal'
-import { createTestRuntime, VirtualClock, type TestRuntime } from 'echelon/testing'
+import { createTestRuntime, type TestRuntime } from 'echelon/testing'
 import { Cell } from '../../src/actors/cell.ts'
 import { eventChannels, runtimeEventTypes } from '../../src/core/events.ts'
-import type { EntryKind, NewEntry } from '../../src/core/journal.ts'
-import { JournalFailedError } from '../../src/core/journal-errors.ts'
-import { disk, type Disk } from '../actors/durable/disk.ts'
 
 const busy = defineActor({
   name: 'busy',
@@ -39,48 +36,7 @@ const busy = defineActor({
   },
 })
 
-const ledger = defineActor({
-  name: 'ledger',
-  durable: { passivateAfterMs: 1, snapshotEvery: { entries: 1_000_000, bytes: 1e9 } },
-  protocol: { work: message(), pay: message() },
-  on: {
-    work: () => undefined,
-    pay: async ({ effect }) => {
-      await effect('pay', () => 1)
-    },
-  },
-})
-
-/** A disk on which a durable actor has a long past, and an effect of which nobody knows whether it ran. */
-async function diskWithPast(): Promise<Disk> {
-  const past = disk()
-  const journal = await past.journal.open({ node: 'before', clock: new VirtualClock() })
-  const entry = (kind: EntryKind, body: string): NewEntry => ({ kind, version: 1, atMs: 0, body })
-  const entries = [
-    entry('created', '{"definition":"ledger"}'),
-    ...Array.from({ length: 10_000 }, () => entry('handled', '{"message":{"type":"work"}}')),
-    entry('received', '{"message":{"type":"pay"}}'),
-    entry('intent', '{"key":"pay","of":10002,"atMs":0}'),
-  ]
-  await journal.append([{ stream: '/durable/ledger/a', expectedSeq: 0, entries, wakeAtMs: 0 }])
-  await journal.close()
-  return past
-}
-
-/** Makes something of every kind happen that has to do with a journal. Some time passes. */
-async function liveThroughDurability(test: TestRuntime, { fail }: Disk): Promise<void> {
-  const { runtime } = test
-  const ref = runtime.get(ledger, 'a')
-  ref.tell({ type: 'work' })
-  await test.settle()
-  runtime.inDoubt[0]?.settle({ kind: 'retry' })
-  await test.advance(60_000)
-  fail(new JournalFailedError('memory', 'the disk broke'))
-  ref.tell({ type: 'pay' })
-  await test.settle()
-}
-
-/** Makes something of every other kind happen. */
+/** Makes something of every kind happen. */
 async function liveThroughEverything(test: TestRuntime): Promise<void> {
   const { runtime } = test
   const ref = runtime.spawn(busy, { name: 'busy' })
@@ -149,7 +105,6 @@ async function journalOfALife(): Promise<{ readonly journal: JournalSource; read
 /** As `liveThroughEverything`, for durable actors. */
 async function liveDurably(test: TestRuntime, breakDisk: () => void): Promise<void> {
   const { runtime } = test
-  runtime.get(keeper, 'a').tell({ type: 'keep.count' })
   await test.settle()
   runtime.inDoubt[0]?.settle({ kind: 'value', value: 'done' })
   await test.advance(60_000)
@@ -161,7 +116,7 @@ async function liveDurably(test: TestRuntime, breakDisk: () => void): Promise<vo
 describe('events', () => {
   test('given a listener for everything, then every type comes, with its origin', async () => {
     const { journal, breakDisk } = await journalOfALife()
-    const test = await createTestRuntime({ node: 'here', journal })
+    const test = await createTestRuntime({ node: 'here', journal, definitions: [keeper] })
     const events: RuntimeEvent[] = []
     test.runtime.onAny((event) => events.push(event))
     await liveThroughEverything(test)
