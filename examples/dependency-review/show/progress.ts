@@ -27,7 +27,10 @@ export function noProgress(startMs: number, before = 0): ReviewProgress {
 /** What is known after one more piece of news from the team. */
 export function advance(progress: ReviewProgress, news: Progress, nowMs: number): ReviewProgress {
   if (news.kind === 'planned') {
-    const planned = concerns.map((name) => [name, { done: 0, total: news.totals.get(name) ?? 0, crashes: 0 }] as const)
+    const planned = concerns.map((name) => {
+      const [done = 0, total = 0] = [news.kept.get(name), news.totals.get(name)]
+      return [name, { done, total, crashes: 0 }] as const
+    })
     return { ...progress, plannedMs: nowMs, packages: news.packages, concerns: new Map(planned) }
   }
   const { concern, done, crashes } = news

@@ -1,6 +1,7 @@
 import { defineActor, type ActorContext } from 'echelon'
 
 import type { Concern } from '../examine/concern.ts'
+import type { Examination } from '../examine/examination.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import { planReview, type Plan } from '../plan.ts'
 import { ledger, LEDGER } from './ledger.ts'
@@ -42,12 +43,14 @@ export const director = defineActor({
       const { inventory } = survey
       const plan = planReview(inventory)
       const totals = new Map([...plan].map(([concern, planned]) => [concern, planned.length]))
-      publish(progressTopic, { kind: 'planned', packages: inventory.entries.length, totals })
+      const kept = new Map<Concern, number>()
+      for (const concern of plan.keys()) kept.set(concern, (await keptOf(concern, get)).size)
+      publish(progressTopic, { kind: 'planned', packages: inventory.entries.length, totals, kept })
       return { phase: 'examining', inventory, plan, coordinators: new Map(), done: new Set() }
     },
     'concern.ready': async ({ state, message: { concern, coordinator }, get }): Promise<State> => {
       if (state.phase !== 'examining') return state
-      const kept = await get(ledger, LEDGER).ask({ type: 'run.kept', concern }, { timeoutMs: Infinity })
+      const kept = await keptOf(concern, get)
       const planned = state.plan.get(concern) ?? []
       const left = planned.filter(({ key }) => !kept.has(key))
       coordinator.tell({ type: 'concern.begin', planned: left, kept: planned.length - left.length })
@@ -71,11 +74,17 @@ export const director = defineActor({
   },
 })
 
+type Get = ActorContext['get']
+
+function keptOf(concern: Concern, get: Get): Promise<ReadonlyMap<string, Examination>> {
+  return get(ledger, LEDGER).ask({ type: 'run.kept', concern }, { timeoutMs: Infinity })
+}
+
 /** What the ledger has of everything that was planned. */
-async function resultsOf(plan: Plan, get: ActorContext['get']): Promise<ReadonlyMap<Concern, readonly Result[]>> {
+async function resultsOf(plan: Plan, get: Get): Promise<ReadonlyMap<Concern, readonly Result[]>> {
   const results = new Map<Concern, readonly Result[]>()
   for (const [concern, all] of plan) {
-    const kept = await get(ledger, LEDGER).ask({ type: 'run.kept', concern }, { timeoutMs: Infinity })
+    const kept = await keptOf(concern, get)
     const done = all.map((planned) => {
       const examination = kept.get(planned.key)
       if (examination === undefined) throw new Error(`The ledger has no ${concern} of ${planned.key}`)

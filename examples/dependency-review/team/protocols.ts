@@ -120,7 +120,12 @@ export function coordinatorKey(name: Concern): ReturnType<typeof defineKey<typeo
 export const progressTopic = defineTopic(
   'review progress',
   z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('planned'), packages: z.int(), totals: z.custom<ReadonlyMap<Concern, number>>() }),
+    z.object({
+      kind: z.literal('planned'),
+      packages: z.int(),
+      totals: z.custom<ReadonlyMap<Concern, number>>(),
+      kept: z.custom<ReadonlyMap<Concern, number>>(),
+    }),
     z.object({ kind: z.literal('progress'), concern, done: z.int(), total: z.int(), crashes: z.int() }),
   ]),
 )

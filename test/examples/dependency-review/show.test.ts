@@ -6,6 +6,7 @@ import { textDisplay } from '../../../examples/dependency-review/show/text-displ
 const planned = {
   kind: 'planned',
   packages: 10,
+  kept: new Map(),
   totals: new Map([
     ['licences', 10],
     ['install-scripts', 10],
@@ -34,6 +35,39 @@ test('given a third done in two seconds, when counted, then four seconds are lef
   let progress = advance(noProgress(0), planned, 1_000)
   progress = advance(progress, { kind: 'progress', concern: 'licences', done: 10, total: 10, crashes: 2 }, 3_000)
   expect(tally(progress, 3_000)).toEqual({ done: 10, total: 30, crashes: 2, elapsedMs: 3_000, leftMs: 4_000 })
+})
+
+test('given a review that goes on, when counted, then only what this process did tells how long it takes', () => {
+  const resumed = { ...planned, kept: new Map([['licences', 10] as const]) }
+  let progress = advance(noProgress(0, 10), resumed, 1_000)
+  expect(tally(progress, 2_000)).toMatchObject({ done: 10, total: 30, leftMs: undefined })
+  progress = advance(progress, { kind: 'progress', concern: 'install-scripts', done: 5, total: 10, crashes: 0 }, 2_000)
+  expect(tally(progress, 2_000)).toMatchObject({ done: 15, total: 30, leftMs: 3_000 })
+  progress = advance(noProgress(0, 30), { ...planned, kept: planned.totals }, 1_000)
+  expect(tally(progress, 2_000)).toMatchObject({ done: 30, total: 30, leftMs: 0 })
+})
+
+test('given what was done before, when shown, then it is said at the beginning and with each line', () => {
+  const log = new Screen(false)
+  const display = textDisplay(log, log)
+  const run = { seed: 1, startedAtMs: Date.UTC(2030, 0, 2), resumed: 2, kept: 10, dropped: null }
+  display.started({ input: '/p', out: '/o', chaos: 0, run })
+  display.progress(advance(noProgress(0, 10), { ...planned, kept: new Map([['licences', 10] as const]) }, 0), 0)
+  display.interrupted({ signal: 'SIGINT', notWritten: ['a'], done: 12, total: 30 })
+  expect(log.text.split('\n')).toEqual([
+    'Going on with the review of /p that began at 2030-01-02T00:00:00.000Z: 10 examinations done',
+    '10 packages, 10/30 examinations (10 before), 0 restarts, 0.0 s, time left unknown',
+    'Interrupted by SIGINT after 12 of 30 examinations; not written: a (older files of these names are untouched). Run it again to go on from there',
+    '',
+  ])
+})
+
+test('given an unfinished review of something else, when shown, then it says why it is dropped', () => {
+  const log = new Screen(false)
+  const dropped = { reason: 'it ran with --chaos 0.5', kept: 7 }
+  const run = { seed: 1, startedAtMs: 0, resumed: 0, kept: 0, dropped }
+  textDisplay(log, log).started({ input: '/p', out: '/o', chaos: 0, run })
+  expect(log.text).toBe('An unfinished review (7 examinations) is dropped: it ran with --chaos 0.5\nReviewing /p\n')
 })
 
 test('given nothing to examine, when planned, then nothing is left', () => {

@@ -1,0 +1,99 @@
+import { defineActor } from 'echelon'
+
+import { Disk } from '../disk.ts'
+import { ReviewError } from '../errors.ts'
+import { concerns, type Concern } from '../examine/concern.ts'
+import { readInventory } from '../inventory/inventory.ts'
+import { differenceBetween, type Identity } from '../resume/identity.ts'
+import { MAX_SURVEY } from '../resume/journal.ts'
+import { coordinatorKey, ledgerProtocol, type BegunRun, type Kept, type Survey } from './protocols.ts'
+
+/** A journal is of one review at a time, so there is one ledger in it. */
+export const LEDGER = 'review'
+
+/** What is known for sure of the run that is not over yet. */
+interface Run {
+  readonly identity: Identity
+  readonly seed: number
+  /** Epoch milliseconds. */
+  readonly startedAtMs: number
+  readonly resumed: number
+  /** What is examined. Grown in place: a copy for each examination would cost the square of their number. */
+  readonly kept: Readonly<Record<Concern, Kept[]>>
+}
+
+interface State {
+  /** Counts the runs of this journal, so that each makes a survey of its own. */
+  readonly number: number
+  readonly run: Run | null
+}
+
+/**
+ * What a review knows for sure: a durable actor, so that it knows it still when its process was killed.
+ *
+ * Everybody else in the team may forget what they know. What they tell the ledger is on disk before anything that
+ * follows from it leaves the ledger: so its `packages.kept` is the word that they need not be examined again. What
+ * touches the world is an effect: the project is read once in a run, and whoever asks later gets the same answer.
+ */
+export const ledger = defineActor({
+  name: 'ledger',
+  durable: { maxResultBytes: MAX_SURVEY, passivateAfterMs: Infinity },
+  protocol: ledgerProtocol,
+  state: (): State => ({ number: 0, run: null }),
+  on: {
+    'run.begin': ({ state, message, reply, clock }): State => {
+      const { identity, seed, drop } = message
+      const reason = state.run === null ? null : (drop ?? differenceBetween(state.run.identity, identity))
+      const before = state.run === null ? 0 : countOf(state.run)
+      if (state.run !== null && reason === null && before > 0) {
+        const run = { ...state.run, resumed: state.run.resumed + 1 }
+        reply(begun(run, null))
+        return { ...state, run }
+      }
+      const run = { identity, seed, startedAtMs: clock.wallNow(), resumed: 0, kept: nothingKept() }
+      reply(begun(run, reason !== null && before > 0 ? { reason, kept: before } : null))
+      return { number: state.number + 1, run }
+    },
+    'run.survey': async ({ state: { number, run }, reply, effect }) => {
+      if (run === null) throw new Error('no run has begun')
+      const { project } = run.identity
+      reply(await effect(`survey ${number}`, () => surveyOf(project), { idempotent: true, retry: { attempts: 3 } }))
+    },
+    'run.kept': ({ state: { run }, message: { concern }, reply }) => {
+      reply(new Map(run?.kept[concern]))
+    },
+    'packages.examined': ({ state, message: { concern, found }, find }) => {
+      if (state.run === null) return undefined
+      const kept = state.run.kept[concern]
+      kept.push(...found)
+      for (const coordinator of find(coordinatorKey(concern)))
+        coordinator.tell({ type: 'packages.kept', kept: kept.length })
+      return { ...state }
+    },
+    'run.end': ({ state }) => ({ ...state, run: null }),
+  },
+})
+
+const nothingKept = (): Run['kept'] => ({
+  licences: [],
+  'install-scripts': [],
+  'maintenance-and-size': [],
+  'duplicate-versions': [],
+})
+
+const countOf = ({ kept }: Run): number => concerns.reduce((sum, concern) => sum + kept[concern].length, 0)
+
+function begun(run: Run, dropped: BegunRun['dropped']): BegunRun {
+  const { seed, startedAtMs, resumed } = run
+  return { seed, startedAtMs, resumed, kept: countOf(run), dropped }
+}
+
+/** What there is to review. A folder that is no project is an answer; anything else is a failure. */
+async function surveyOf(project: string): Promise<Survey> {
+  try {
+    return { kind: 'surveyed', inventory: await readInventory(await Disk.open(project)) }
+  } catch (error) {
+    if (error instanceof ReviewError) return { kind: 'refused', code: error.code, message: error.message }
+    throw error
+  }
+}

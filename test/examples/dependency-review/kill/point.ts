@@ -1,0 +1,31 @@
+import { appendFileSync } from 'node:fs'
+
+/**
+ * A moment of a review.
+ *
+ * `append`: something is about to be appended to the journal. `appended`: it is on disk, and nobody knows yet. `kept`: as
+ * that, for examinations. `rename`: a report is about to get its name. `remove`: a part of
+ * the journal is about to be removed.
+ */
+export type Moment = 'append' | 'appended' | 'kept' | 'rename' | 'remove'
+
+/** `DIE_AT=kept:2` is the second of its kind; `HANG_AT` waits there for ever instead. */
+const [dieAt = '', hangAt = ''] = [process.env['DIE_AT'], process.env['HANG_AT']]
+const counts = new Map<Moment, number>()
+
+/** Ends the process as `kill -9` does if it is to end here. */
+export async function pass(moment: Moment): Promise<void> {
+  const count = (counts.get(moment) ?? 0) + 1
+  counts.set(moment, count)
+  const here = `${moment}:${count}`
+  if (here === dieAt) process.kill(process.pid, 'SIGKILL')
+  if (here !== dieAt && here !== hangAt) return
+  note(`at ${here}`)
+  await new Promise(() => undefined)
+}
+
+/** A line for whoever looks from outside. Written at once, and there after the death of the process. */
+export function note(line: string): void {
+  const file = process.env['TRACE_TO']
+  if (file !== undefined) appendFileSync(file, `${line}\n`)
+}
