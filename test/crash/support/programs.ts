@@ -1,0 +1,70 @@
+import { spawn, type StdioOptions } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable, Writable } from 'node:stream'
+import path from 'node:path'
+import { systemClock } from 'echelon'
+
+/** A program of ours that runs: what it says, line by line, and how it ends. */
+export interface Running {
+  readonly pid: number
+  /** Whole lines of its standard output. One that its death cut off is not among them. */
+  readonly lines: AsyncIterable<string>
+  readonly input: Writable
+  /** What it wrote to its standard error. */
+  errors(): string
+  kill(signal: NodeJS.Signals): void
+  /** Resolves when it is gone and all that it said has been read. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+}
+
+export interface StartOptions {
+  readonly args?: readonly string[]
+  /** Program and arguments that run Node in our place: `strace …`. */
+  readonly under?: readonly string[]
+  /** Folder in which Node keeps compiled code: a program that begins often begins sooner. */
+  readonly cache?: string
+  readonly nodeArgs?: readonly string[]
+}
+
+/** Starts a TypeScript file of this repository as a process of its own. */
+export function start(file: string, { args = [], under = [], cache, nodeArgs = [] }: StartOptions = {}): Running {
+  const [program = '', ...rest] = [
+    ...under,
+    ...[process.execPath, '--conditions=echelon-source', ...nodeArgs, file, ...args],
+  ]
+  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe']
+  const child = spawn(program, rest, { stdio, env: { ...process.env, NODE_COMPILE_CACHE: cache } })
+  // A program that is gone takes no input.
+  child.stdin?.on('error', () => undefined)
+  let errors = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    errors = (errors + text).slice(-10_000)
+  })
+  return {
+    pid: child.pid ?? 0,
+    // Both are there: they are pipes.
+    input: child.stdin as Writable,
+    lines: wholeLines(child.stdout as Readable),
+    errors: () => errors,
+    kill: (signal) => void child.kill(signal),
+    ended: once(child, 'close').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+    })),
+  }
+}
+
+async function* wholeLines(stream: Readable): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of stream.setEncoding('utf8')) {
+    const lines = (rest + String(chunk)).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+}
+
+/** A program of the folder `test/crash`. */
+export const programOf = (name: string): string => path.join(import.meta.dirname, '..', name)
+
+/** Of real time: processes have no other. */
+export const wait = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.setTimeout(resolve, ms))
