@@ -58,6 +58,8 @@ export function describeLeases(subject: JournalSubject): void {
       const lease = await first.acquire('timers', { ttlMs: 60_000 })
       await first.release(lease)
       await first.release(lease)
+      expect(await ending(first.renew(lease, ttlMs))).toBe('JOURNAL_FENCED')
+      expect(await ending(first.append([append('a', 0, ['old'], { lease })]))).toBe('JOURNAL_FENCED')
       await first.close()
       const second = await bench.source.open(hostOf(bench, 'node-b'))
       const mine = await second.acquire('timers', { ttlMs: 60_000 })

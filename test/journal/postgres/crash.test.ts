@@ -1,30 +1,29 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { postgresJournal, type Journal } from 'echelon/journal'
-import { hasPostgres, postgresOrSkip, startPostgres, type PostgresServer } from '../../support/postgres.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { postgresJournal, type Journal, type StreamInfo } from 'echelon/journal'
+import { postgresOrSkip, startPostgres } from '../../support/postgres.ts'
 import { append, bodiesOf, ending } from '../contract/material.ts'
 import { host } from './material.ts'
 
 describe('a Postgres server that dies', () => {
-  let server: PostgresServer
   beforeEach(postgresOrSkip)
-  beforeAll(async () => {
-    if (hasPostgres) server = await startPostgres()
-  })
-  afterAll(async () => {
-    if (hasPostgres) await server[Symbol.asyncDispose]()
-  })
 
   test('given appends under load, when the server is killed and started again, then nothing acknowledged is lost', async () => {
+    await using server = await startPostgres()
     const source = postgresJournal({ url: server.url, schema: 'load' })
+    const streams = Array.from({ length: 32 }, (_, index) => `s${index}`)
     /** How many entries of each stream were acknowledged. */
     const acknowledged = new Map<string, number>()
+    const first = await source.open(host())
+    await first.append(streams.map((stream) => append(stream, 0, [0])))
+    await first.append(streams.map((stream) => append(`${stream}'`, 0, [0])))
+    await first.close()
     for (const killAfter of [1, 40, 300, 1500]) {
       const failures: unknown[] = []
       const journal = await source.open(host('node-a', { onFailed: (error) => failures.push(error) }))
       const reached = Promise.withResolvers<void>()
       let count = 0
-      const write = async (stream: string): Promise<string> => {
-        let seq = (await journal.load(stream)).lastSeq
+      const write = async ({ stream, lastSeq }: StreamInfo): Promise<string> => {
+        let seq = lastSeq
         for (;;) {
           const end = await ending(journal.append([append(stream, seq, [seq]), append(`${stream}'`, seq, [seq])]))
           if (end !== 'ok') return end
@@ -34,7 +33,7 @@ describe('a Postgres server that dies', () => {
           if (count >= killAfter) reached.resolve()
         }
       }
-      const writers = Array.from({ length: 32 }, (_, index) => write(`s${index}`))
+      const writers = (await journal.list()).filter(({ stream }) => !stream.endsWith("'")).map(write)
       await reached.promise
       await server.crash()
       expect(new Set(await Promise.all(writers))).toEqual(new Set(['JOURNAL_FAILED']))
@@ -57,6 +56,7 @@ describe('a Postgres server that dies', () => {
   })
 
   test('given a writer that waits, when the server is started again, then it has failed, and another may open at once', async () => {
+    await using server = await startPostgres()
     const source = postgresJournal({ url: server.url, schema: 'idle' })
     const failed = Promise.withResolvers<Error>()
     const first = await source.open(host('node-a', { onFailed: failed.resolve }))
