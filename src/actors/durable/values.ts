@@ -51,6 +51,12 @@ function isRecord(value: object): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null
 }
 
+/** What kind of object it is, for people. There may be no class behind it. */
+function classOf(value: object): string {
+  const { constructor } = value as { readonly constructor?: unknown }
+  return typeof constructor === 'function' ? `a ${constructor.name}` : 'an object of no class'
+}
+
 interface Tag {
   readonly $: string
   readonly v?: unknown
@@ -111,7 +117,7 @@ function taggedObject(value: object, at: string, depth: number): unknown {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
     return { $: name, v: bytes.toString('base64') } satisfies Tag
   }
-  if (!isRecord(value)) throw new NotSerializableError(at, `a ${value.constructor.name}`)
+  if (!isRecord(value)) throw new NotSerializableError(at, classOf(value))
   const entries = Object.entries(value).map(([key, part]): [string, unknown] => [key, inside(part, key)])
   return Object.hasOwn(value, '$') || Object.hasOwn(value, 'toJSON')
     ? ({ $: 'object', v: entries } satisfies Tag)
