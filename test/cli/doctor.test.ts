@@ -118,6 +118,11 @@ const doubtful = stream(
   entries(1, ['created', { definition: 'a' }], ['intent', { key: 'k', atMs: nowMs }]),
   { wakeAtMs: nowMs },
 )
+const repeatable = stream(
+  '/durable/a/1',
+  entries(1, ['created', { definition: 'a' }], ['intent', { key: 'k', atMs: nowMs, idempotent: true }]),
+  { wakeAtMs: nowMs },
+)
 const failedInDoubt = stream(
   '/durable/a/1',
   entries(
@@ -133,12 +138,14 @@ test.each<[string, readonly Append[], LeaseOwner | undefined, readonly string[]]
   ['nothing in it', [], undefined, []],
   ['quiet streams and a living writer', [quiet], living, []],
   ['a writer that is gone', [quiet], gone, ['note writer-gone']],
-  ['a writer on another machine', [quiet], { ...living, host: 'elsewhere' }, []],
+  ['a writer on another machine', [quiet], { ...gone, host: 'elsewhere' }, []],
   ['a timer that is due, and nobody to wake for it', [timerDue(1)], undefined, ['note timers-due']],
   ['a timer that was due just now, and a living writer', [timerDue(59)], living, []],
   ['a timer that a living writer does not wake for', [timerDue(60)], living, ['problem timers-overdue']],
   ['an effect that may be running', [doubtful], living, ['note effects-open']],
   ['an effect in doubt', [doubtful], undefined, ['problem effects-in-doubt']],
+  ['an effect of a writer that is gone', [doubtful], gone, ['problem effects-in-doubt', 'note writer-gone']],
+  ['an effect that simply runs again', [repeatable], undefined, []],
   ['an effect in doubt of a message that was given up', [failedInDoubt], undefined, ['problem effects-in-doubt']],
   ['nearly too many entries without a snapshot', [long(999)], undefined, []],
   ['too many entries without a snapshot', [long(1000)], undefined, ['note long-tails']],

@@ -226,7 +226,8 @@ test('given many streams, when they are imported, then few writes carry them', a
 })
 
 test('given streams that are there, when they are imported, then nothing is written, or they are skipped', async () => {
-  const whole = await exported(await filled(orders))
+  const many = Array.from({ length: 600 }, (_, n) => stream(`/a/${n}`, entries(0, ['created', { n }])))
+  const whole = await exported(await filled([...many, ...orders]))
   const there = stream('/durable/order/17', entries(0, ['created', { definition: 'other' }]))
   const target = await filled([there])
   const before = await content(target)
@@ -234,11 +235,11 @@ test('given streams that are there, when they are imported, then nothing is writ
   expect(await content(target)).toEqual(before)
 
   expect(await imported(whole, target, { skipExisting: true, json: true })).toBe(
-    '{"streams":2,"entries":4,"skipped":1}\n',
+    '{"streams":602,"entries":604,"skipped":1}\n',
   )
   expect(await reading(target, async (reader) => (await reader.load('/durable/order/17')).lastSeq)).toBe(1)
   expect(await imported(whole, target, { skipExisting: true })).toBe(
-    'Imported 0 streams with 0 entries, skipped 3 that were there\n',
+    'Imported 0 streams with 0 entries, skipped 603 that were there\n',
   )
 })
 
@@ -405,6 +406,22 @@ test('given a stream that is compacted while it is exported, then the export fai
     code: 'EXPORT_OVERTAKEN',
     retryable: true,
   })
+  await journal.close()
+})
+
+test('given a stream of which nothing is left when it comes to its entries, then the export fails too', async () => {
+  const covering = (seq: number) => ({ seq, version: 1, atMs: 0, body: '{}', blobs: [] })
+  const source = await filled([stream('/a', entries(0, ['created', {}], ['handled', {}]), { snapshot: covering(1) })])
+  const journal = await source.open(host)
+  const meanwhile = withMethods(journal, {
+    load: async (name) => {
+      const loaded = await journal.load(name)
+      await journal.append([stream(name, [], { expectedSeq: 2, snapshot: covering(2) })])
+      await journal.compact()
+      return loaded
+    },
+  })
+  await expect(exportJournal(meanwhile, testHost(), {})).rejects.toMatchObject({ code: 'EXPORT_OVERTAKEN' })
   await journal.close()
 })
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { EndedError } from '../../src/cli/host.ts'
 import { list } from '../../src/cli/journal/ls.ts'
-import { show } from '../../src/cli/journal/show.ts'
+import { show, type ShowOptions } from '../../src/cli/journal/show.ts'
 import type { Append, JournalReader } from '../../src/core/journal.ts'
 import { memoryJournal } from '../../src/journal/memory.ts'
 import {
@@ -154,6 +154,13 @@ test('given a failed message, when it is shown, then the failure is told', async
   )
 })
 
+test('given an effect that may run again, when its stream is shown, then nobody is asked to settle it', async () => {
+  const effect = stream('/a', entries(2, ['intent', { key: 'k', atMs: nowMs - 120_000, idempotent: true }]))
+  const text = await output([effect], (reader, out) => show(reader, out, '/a', {}))
+  expect(text).toContain("\nUnfinished: effect 'k', which began 2 min ago: it is idempotent and runs again\n")
+  expect(text).not.toContain('In doubt')
+})
+
 test('given raw bodies, when a stream is shown, then they are what the journal has', async () => {
   const { body } = orders[0]!.entries[1]!
   expect(await output(orders, (reader, out) => show(reader, out, 'order/16', { raw: true }))).toContain(
@@ -226,35 +233,48 @@ test.each([
   },
 )
 
-test('given a stream that is followed, when entries come to it and to others, then its own are shown once, until the limit', async () => {
+/** Follows order/16, which has three entries; `seqs` are those that were shown when it ended. */
+async function following(
+  options: ShowOptions,
+  meanwhile: (append: (name: string, lastSeq: number, count: number) => Promise<void>, test: TestHost) => Promise<void>,
+): Promise<readonly unknown[]> {
   const source = memoryJournal()
   const test = testHost()
   const journal = await source.open(host)
   await journal.append(orders)
+  const waits = Promise.withResolvers<void>()
+  const out = { ...test.out, flush: async () => waits.resolve() }
   const shown = reading(source, (reader) =>
-    show(reader, test, 'order/16', { follow: true, json: true, after: 2, limit: 3 }),
+    show(reader, { ...test, out }, 'order/16', { ...options, follow: true, json: true }),
   )
-  const more = entries(0, ['handled', { message: { type: 'order.add' } }])
-  await journal.append([stream('/durable/order/18', more)])
-  await journal.append([stream('/durable/order/16', more, { expectedSeq: 3 })])
-  await journal.append([stream('/durable/order/16', more, { expectedSeq: 4 })])
+  await waits.promise
+  await meanwhile(async (name, expectedSeq, count) => {
+    const more = Array.from({ length: count }, (_, n) => ['handled', { n }] as const)
+    await journal.append([stream(name, entries(0, ...more), { expectedSeq })])
+  }, test)
   expect(await shown).toBe(0)
   await journal.close()
-  expect(lines(test.written.stdout).map((row) => (row as { seq?: number }).seq)).toEqual([undefined, 3, 4, 5])
+  return lines(test.written.stdout).flatMap((row) => (row as { seq?: number }).seq ?? [])
+}
+
+test('given a stream that is followed, when entries come to it and to others, then its own are shown once, until the limit', async () => {
+  const seqs = await following({ after: 2, limit: 3 }, async (append) => {
+    await append('/durable/order/18', 0, 2)
+    await append('/durable/order/16', 3, 1)
+    await append('/durable/order/16', 4, 5)
+  })
+  expect(seqs).toEqual([3, 4, 5])
 })
 
-test('given a stream that is followed from beyond its end, when it is interrupted, then that is its end', async () => {
-  const source = memoryJournal()
-  await writing(source, (journal) => journal.append(orders))
-  const test = testHost()
-  const flushed = Promise.withResolvers<void>()
-  const shown = reading(source, (reader) =>
-    show(reader, { ...test, out: { ...test.out, flush: async () => void flushed.resolve() } }, 'order/16', {
-      follow: true,
-      after: 3,
-    }),
-  )
-  await flushed.promise
-  test.stop(new EndedError(130))
-  expect(await shown).toBe(0)
+test('given a stream that is followed from an entry that is still to come, then what comes after that is shown', async () => {
+  const seqs = await following({ after: 5, limit: 1 }, (append) => append('/durable/order/16', 3, 4))
+  expect(seqs).toEqual([6])
+})
+
+test('given a stream that is followed, when it is interrupted, then that is its end', async () => {
+  const seqs = await following({ after: 3 }, async (append, test) => {
+    await append('/durable/order/18', 0, 1)
+    test.stop(new EndedError(130))
+  })
+  expect(seqs).toEqual([])
 })

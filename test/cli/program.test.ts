@@ -128,16 +128,16 @@ test('given a journal with snapshots, when it is compacted, then it says what we
     '/durable/x/1',
     entries(0, ['created', { definition: 'x' }], ['handled', { message: { type: 'x.y' } }]),
     {
-      snapshot: { seq: 1, version: 1, atMs: nowMs, body: '{}', blobs: [] },
+      snapshot: { seq: 2, version: 1, atMs: nowMs, body: '{}', blobs: [] },
     },
   )
   await withFile([...orders, other], async (file) => {
     const said = async (...args: string[]): Promise<string> =>
       (await echelon('journal', 'compact', file, ...args)).stdout
-    expect(await said('--dry-run')).toBe('Would remove 4 entries of 4 streams\n')
+    expect(await said('--dry-run')).toBe('Would remove 5 entries of 4 streams\n')
     expect(await said('--dry-run', '--stream', 'order/17')).toBe('Would remove 3 entries of 1 stream\n')
     expect(await said('--stream', 'x/1')).toMatch(
-      /^Removed 1 entry and 0 blobs of 1 stream: \d+ kB before, \d+ kB now\n$/,
+      /^Removed 2 entries and 0 blobs of 1 stream: \d+ kB before, \d+ kB now\n$/,
     )
     expect(await said('--dry-run', '--stream', 'x/1')).toBe('Would remove 0 entries of 1 stream\n')
     expect(JSON.parse(await said('--json'))).toEqual({
