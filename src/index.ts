@@ -40,6 +40,8 @@ export {
 export type { AutoShutdown, Strategy } from './supervisors/strategy.ts'
 export type { Intensity } from './supervisors/restart-intensity.ts'
 export type { Backoff } from './supervisors/backoff.ts'
+export { memoryJournal } from './journal/memory.ts'
+export { sqliteJournal } from './journal/sqlite/journal.ts'
 export type { DurableOptions, Migration } from './actors/durable/options.ts'
 export type { EffectFunction, EffectOptions, EffectRun, RetryOptions } from './actors/durable/effects.ts'
 export {
