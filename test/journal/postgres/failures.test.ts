@@ -71,7 +71,7 @@ describe('a Postgres journal in trouble', () => {
   })
 
   test('given a server that does not answer, then the journal fails after its time, and says so once', async () => {
-    const options = fresh({ timeoutMs: 200 })
+    const options = fresh({ timeoutMs: 200, leaseMs: 3_600_000 })
     const failures: unknown[] = []
     const journal = await postgresJournal(options).open(host('node-a', { onFailed: (error) => failures.push(error) }))
     await using session = openSession(server.url)
