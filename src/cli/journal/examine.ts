@@ -40,7 +40,7 @@ export function orForeign<Opened>(open: () => Opened): Opened {
 
 /** Goes through what brings an actor back, without its code. One page of entries is in memory at a time. */
 export async function examine(reader: JournalReader, stream: string, signal: AbortSignal): Promise<Examined> {
-  const { snapshot } = await reader.load(stream)
+  const { snapshot, entries, lastSeq } = await reader.load(stream)
   const versions = new Set<number>()
   const arrivedMs = new Map<number, number>()
   let ledger = new Ledger('', undefined, 1)
@@ -52,7 +52,7 @@ export async function examine(reader: JournalReader, stream: string, signal: Abo
       versions.add(snapshot.version)
       for (const [seq] of body.pending) arrivedMs.set(seq, snapshot.atMs)
     }
-    for await (const entry of entriesOf(reader, stream, snapshot?.seq ?? 0)) {
+    for await (const entry of entriesOf(reader, stream, snapshot?.seq ?? 0, { page: entries, lastSeq })) {
       signal.throwIfAborted()
       const opened = orForeign(() => openEntry(entry))
       apply(ledger, opened)

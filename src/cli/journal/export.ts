@@ -61,7 +61,7 @@ type StreamRow = Extract<ExportRow, { readonly type: 'stream' | 'snapshot' | 'bl
 
 /** One stream as it was at one moment: what a writer appends meanwhile is left out. */
 async function* rowsOf(reader: JournalReader, stream: string): AsyncGenerator<StreamRow> {
-  const { lastSeq, wakeAtMs, snapshot } = await reader.load(stream)
+  const { lastSeq, wakeAtMs, snapshot, entries } = await reader.load(stream)
   yield { type: 'stream', stream, lastSeq, wakeAtMs }
   const blobs = new Set<string>()
   if (snapshot !== undefined) {
@@ -71,7 +71,8 @@ async function* rowsOf(reader: JournalReader, stream: string): AsyncGenerator<St
     for (const id of snapshot.blobs) blobs.add(id)
   }
   let next: number | undefined
-  for await (const entry of entriesOf(reader, stream, 0)) {
+  const page = snapshot === undefined ? entries : undefined
+  for await (const entry of entriesOf(reader, stream, 0, { page, lastSeq })) {
     const { seq, kind, version, atMs, body } = entry
     if (seq > lastSeq) break
     if (seq !== (next ?? seq)) throw new ExportOvertakenError(stream)

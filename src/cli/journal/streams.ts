@@ -33,19 +33,22 @@ export async function* streamsOf(
   }
 }
 
-/** Entries of a stream that are left, from after `afterSeq` on, a page in memory at a time. */
+/**
+ * Entries of a stream that are left, from after `afterSeq` on, a page in memory at a time. `page` is the first one where
+ * it is at hand; after `lastSeq` nothing more is looked for.
+ */
 export async function* entriesOf(
   reader: JournalReader,
   stream: string,
   afterSeq: number,
+  { page, lastSeq = Infinity }: { readonly page?: readonly JournalEntry[] | undefined; readonly lastSeq?: number } = {},
 ): AsyncGenerator<JournalEntry> {
-  let seq = afterSeq
+  let entries = page ?? (await reader.read(stream, afterSeq))
   for (;;) {
-    const page = await reader.read(stream, seq)
-    yield* page
-    const last = page.at(-1)
-    if (last === undefined) return
-    seq = last.seq
+    yield* entries
+    const seq = entries.at(-1)?.seq
+    if (seq === undefined || seq >= lastSeq) return
+    entries = await reader.read(stream, seq)
   }
 }
 
