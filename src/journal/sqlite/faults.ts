@@ -67,11 +67,10 @@ export function faultOf(error: unknown): Fault {
   if (error instanceof FaultError) return error.fault
   const code = primaryCode(error)
   const problem = error instanceof Error ? error.message : String(error)
-  if (code === full) return { code: 'JOURNAL_FULL' }
+  if (code === full || codeOfNode(error) === 'ENOSPC') return { code: 'JOURNAL_FULL' }
   if (code !== undefined && (damaged[code] === true || codeOf(error) === shortRead))
     return { code: 'JOURNAL_CORRUPT', where: 'file', problem }
-  if (error instanceof Error && 'code' in error && wrongValue.includes(error.code))
-    return { code: 'JOURNAL_CORRUPT', where: 'file', problem }
+  if (wrongValue.includes(codeOfNode(error))) return { code: 'JOURNAL_CORRUPT', where: 'file', problem }
   return { code: 'JOURNAL_FAILED', problem }
 }
 
@@ -81,6 +80,8 @@ export const isBusy = (error: unknown): boolean => primaryCode(error) === busy
 function codeOf(error: unknown): number | undefined {
   return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined
 }
+
+const codeOfNode = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
 
 function primaryCode(error: unknown): number | undefined {
   const code = codeOf(error)

@@ -1,5 +1,5 @@
 /* eslint-disable no-restricted-imports -- this adapter is the edge: the journal is a file */
-import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, linkSync, lstatSync, openSync, readSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { rowCrc } from './checksum.ts'
@@ -51,7 +51,7 @@ export function isThere(file: string): boolean {
   if (stat === undefined) return false
   if (stat.isSymbolicLink()) throw notOne('it is a symbolic link: give the path of the file itself')
   if (!stat.isFile()) throw notOne(stat.isDirectory() ? 'it is a directory: give the path of a file' : 'it is no file')
-  if (stat.size === 0) return false
+  if (stat.size === 0) throw notOne('it is empty: remove it, and a journal is made in its place')
   const header = headerOf(file)
   if (header.toString('latin1', 0, 16) !== 'SQLite format 3\0') throw notOne('it is not a journal')
   if (header.readUInt32BE(68) !== applicationId) throw notOne('it is the database of something else, not a journal')
@@ -74,25 +74,46 @@ function headerOf(file: string): Buffer {
 
 const notOne = (problem: string): FaultError => new FaultError({ code: 'JOURNAL_FORMAT', problem })
 
-/** Makes an empty journal. All of it is there or nothing, whenever the process dies, and also when two do it at once. */
+/**
+ * Makes an empty journal, beside its place and then linked into it: it is there wholly or not at all, whenever the process
+ * dies, and of two that make one the first one's stays.
+ */
 export function create(file: string): void {
+  const draft = `${file}-new-${process.pid}`
   try {
-    closeSync(openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600))
+    rmSync(draft, { force: true })
+    closeSync(openSync(draft, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600))
   } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    throw missing ? failed(`the folder ${path.dirname(file)} does not exist, make it first`) : error
+    throw codeOf(error) === 'ENOENT' ? failed(`the folder ${path.dirname(file)} does not exist: make it first`) : error
   }
-  const db = new DatabaseSync(file, { timeout: 5000 })
   try {
-    db.exec('PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE')
-    const isMade = db.prepare('PRAGMA user_version').get()?.['user_version'] !== 0
-    db.exec(isMade ? 'ROLLBACK' : `${format1}; COMMIT`)
-    // Kept in the file. After the tables: a file whose header is not in it yet would be taken for a foreign one.
-    db.exec('PRAGMA journal_mode = WAL')
+    const db = new DatabaseSync(draft)
+    try {
+      db.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;
+        BEGIN; ${format1}; COMMIT; PRAGMA journal_mode = WAL`)
+    } finally {
+      db.close()
+    }
+    sync(draft)
+    linkSync(draft, file)
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
   } finally {
-    db.close()
+    rmSync(draft, { force: true })
+  }
+  if (process.platform !== 'win32') sync(path.dirname(file)) // where folders cannot be synced, they need not be
+}
+
+function sync(file: string): void {
+  const fd = openSync(file, constants.O_RDONLY)
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
   }
 }
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
 
 /**
  * A connection to a journal that is there. One that only reads leaves everything as it is: the end of the last

@@ -25,6 +25,14 @@ const refusals: readonly [what: string, make: (file: string) => void, code: stri
     /it is a symbolic link: give the path of the file itself/,
   ],
   [
+    'an empty file',
+    (file) => {
+      writeFileSync(file, '')
+    },
+    'JOURNAL_FORMAT',
+    /it is empty: remove it/,
+  ],
+  [
     'a text',
     (file) => {
       writeFileSync(file, 'dear diary, '.repeat(100))
