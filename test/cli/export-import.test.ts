@@ -185,7 +185,7 @@ test('given any streams, when they go from memory to SQLite and back, then they 
     }),
     { numRuns: 5 },
   )
-})
+}, 120_000)
 
 test('given any streams, when they go from SQLite to Postgres and back, then they are the same', async (context) => {
   postgresOrSkip(context)
