@@ -5,7 +5,13 @@ import type { Resolution } from '../../core/services.ts'
 import type { Cell } from '../cell.ts'
 import { zombie } from '../cell-events.ts'
 import type { Outcome } from './bodies.ts'
-import { DoubtLimitError, EffectFailedError, EffectResultTooLargeError, EffectTimeoutError } from './errors.ts'
+import {
+  DoubtLimitError,
+  EffectFailedError,
+  EffectResultTooLargeError,
+  EffectTimeoutError,
+  NotReplayableError,
+} from './errors.ts'
 import { failureOf, type DurableRecord } from './record.ts'
 import type { Turn } from './turn.ts'
 import { decode, encode } from './values.ts'
@@ -65,6 +71,11 @@ export function runEffect(
     return Promise.reject(
       new DefinitionInvalidError(`effect of ${cell.path}`, 'its key is a text of 1 to 1,000 characters'),
     )
+  if (turn?.isOver === true) {
+    const { type } = turn.received.message
+    const what = `effect '${key}' after the end`
+    return Promise.reject(new NotReplayableError(cell.path, type, what, 'let the handler wait for all that it does'))
+  }
   const { record } = cell
   const call: EffectFunction<unknown> = (run) => detached(() => fn(run))
   if (record === undefined) return attempts(cell, key, call, options)
@@ -119,9 +130,18 @@ class Effect {
       ledger.outcome(outcome)
       return this.#valueOf(outcome)
     }
+    // What has not begun when the actor is to stop is not in doubt in the next life.
+    if (this.#isCutOff) return this.#interrupt()
     const settled = await this.#begin()
     if (settled !== undefined) return this.#valueOf(settled)
+    this.#checkFence()
+    if (this.#isCutOff) return this.#interrupt()
     return this.#valueOf(await this.#runNow())
+  }
+
+  /** Whether the handler goes on in the next life. The last words of an actor, and a chart, end on their own. */
+  get #isCutOff(): boolean {
+    return this.#turn !== undefined && this.#cell.aborted
   }
 
   /** Writes the intent, or settles what became of the one that is there. Gives the outcome when there is nothing to run. */
@@ -180,6 +200,7 @@ class Effect {
 
   /** The actor is to stop: its handler is not waited for, and goes on in the next life, after this effect. */
   #interrupt(): Promise<never> {
+    this.#record.running.delete(this.#key)
     this.#interrupted()
     return new Promise(() => undefined)
   }

@@ -9,6 +9,8 @@ export interface DurabilityPort {
   recover<T>(run: () => Promise<T>): Promise<T>
   /** Gives a doubt to a rule or a person; resolves once it is settled, rejects when `signal` aborts. */
   settle(doubt: InDoubt, signal: AbortSignal): Promise<Resolution>
+  /** Resolves when what the incarnation before wrote of a stream is on disk, or lost; undefined when nothing is on its way. */
+  leaving(stream: string): Promise<void> | undefined
   /** An actor is back in memory. */
   activated(record: DurableRecord): void
   /** It has ended. */

@@ -190,6 +190,7 @@ export class DurableRecord {
 
   /** A turn ended well; `state` is the one after it. @throws {NotSerializableError} `NOT_SERIALIZABLE` for a state that is no data. */
   handled(turn: Turn, state: KeptState, changed: boolean): void {
+    turn.isOver = true
     if (turn.isReplay) return
     if (changed || turn.leavesTrace) {
       const digest = this.#check(state.digested)
@@ -204,6 +205,7 @@ export class DurableRecord {
 
   /** A turn ended in failure: its outputs are dropped, and its message is given up. */
   failed(turn: Turn, error: unknown): void {
+    turn.isOver = true
     if (turn.isReplay || this.#failure !== undefined) return
     const down = new TargetDownError(this.stream, turn.received.message.type, exits.crash(error))
     for (const output of turn.outputs ?? []) output.refuse(down)
@@ -240,6 +242,11 @@ export class DurableRecord {
     return new Promise((release, refuse) => {
       this.release({ release, refuse })
     })
+  }
+
+  /** Resolves when what is on its way is on disk, or lost; undefined when nothing is. */
+  get written(): Promise<void> | undefined {
+    return this.#underway === 0 ? undefined : this.#last.catch(() => undefined)
   }
 
   /**

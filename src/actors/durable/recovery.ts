@@ -1,3 +1,4 @@
+import type { TimerHandle } from '../../core/clock.ts'
 import { eventChannels } from '../../core/events.ts'
 import type { Message } from '../../core/message.ts'
 import type { JournalEntry } from '../../core/journal.ts'
@@ -34,6 +35,8 @@ interface Effects {
 
 /** A stream with so many entries to go through says how far it is every so many. */
 const progressEvery = 10_000
+/** Milliseconds after which a handler that waits for an effect that does not come is taken to have changed. */
+const stuckMs = 10_000
 
 /**
  * Brings one actor back: its snapshot, then the entries after it. Messages that were handled are gone through again with
@@ -67,6 +70,7 @@ export class Recovery {
     const { stream, port } = this.#record
     const { clock } = this.#cell.kernel
     const startMs = clock.now()
+    await port.leaving(stream)
     const { snapshot, entries, lastSeq } = await port.journal.load(stream)
     if (lastSeq === 0) this.#beginNew()
     if (snapshot !== undefined) this.#restore(snapshot.seq, snapshot.version, snapshot.body)
@@ -135,11 +139,11 @@ export class Recovery {
         ledger.received(seq, { ...body, message: this.#migrator.message(body.message, version, seq) })
         return undefined
       case 'intent':
-        if (body.of === undefined) ledger.intent(body)
+        if (!this.#isOpen(body.of)) ledger.intent(body)
         else this.#effectsOf(body.of).begun.push({ seq, intent: body })
         return undefined
       case 'outcome':
-        if (body.of === undefined) ledger.outcome(body)
+        if (!this.#isOpen(body.of)) ledger.outcome(body)
         else this.#effectsOf(body.of).outcomes.push(body)
         return undefined
       case 'failed': {
@@ -174,11 +178,12 @@ export class Recovery {
     const received = { id: body.id, timer: body.timer, message }
     const turn = new Turn(stream, ledger.turns, atMs, body.of, received, script)
     try {
-      await this.#rebuild.replay(turn, message)
+      await this.#replayed(script, () => this.#rebuild.replay(turn, message))
     } catch (error) {
       if (error instanceof EchelonError && error.code !== 'EFFECT_FAILED') throw error
       throw new ReplayDivergedError(stream, seq, `the handler of '${message.type}' fails now: ${describeError(error)}`)
     }
+    turn.isOver = true
     script.checkEnd()
     this.#settleEffects(effects)
     ledger.handled(body, atMs, turn.timers)
@@ -191,6 +196,33 @@ export class Recovery {
         seq,
         `'${message.type}' led to another state than now: ${state.slice(0, 200)}`,
       )
+  }
+
+  /** Waits for a handler that is gone through again. Rejects with `REPLAY_DIVERGED` when it waits for what does not come. */
+  async #replayed(script: Script, replay: () => Promise<void> | undefined): Promise<void> {
+    const { clock } = this.#cell.kernel
+    let timer: TimerHandle | undefined
+    const { promise: stuck, reject } = Promise.withResolvers<never>()
+    const look = (): void => {
+      timer = undefined
+      if (script.isStuck) reject(script.stuck())
+    }
+    script.onStuck = () => {
+      timer ??= clock.setTimeout(look, stuckMs)
+    }
+    try {
+      const replayed = replay()
+      if (replayed !== undefined) await Promise.race([replayed, stuck])
+    } finally {
+      clock.clearTimeout(timer)
+      // Those that had not ended are not waited for by what comes next.
+      this.#record.running.clear()
+    }
+  }
+
+  /** Whether an effect is of a message that is not handled yet. Others are of handlers that did not wait for them. */
+  #isOpen(of: number | undefined): of is number {
+    return of !== undefined && this.#record.ledger.pending.has(of)
   }
 
   #effectsOf(of: number): Effects {

@@ -24,8 +24,12 @@ export class Script {
   readonly #begun: Begun[]
   readonly #ended: Ended[]
   readonly #later: (task: () => void) => void
+  /** Called when the handler waits for what may never come, since another effect has to be asked for before. */
+  onStuck: () => void = () => undefined
   #next = 0
   #isPumping = false
+  /** Effects that the handler has asked for and that had not ended when it was handled: those that lose a race. */
+  readonly #open: Begun[] = []
 
   /** `later` runs a task as a macrotask. */
   constructor(
@@ -61,13 +65,34 @@ export class Script {
     const ended = this.#ended.find(({ outcome, resolve }) => outcome.key === key && resolve === undefined)
     if (ended === undefined) {
       if (endSeq === undefined) return undefined
-      const problem = begun === undefined ? 'which it did not then' : 'which had not ended when it was handled'
-      throw new ReplayDivergedError(stream, begun?.seq ?? endSeq, `the handler waits for effect '${key}', ${problem}`)
+      if (begun === undefined)
+        throw new ReplayDivergedError(stream, endSeq, `the handler waits for effect '${key}', which it did not then`)
+      this.#open.push(begun)
+      this.onStuck()
+      return new Promise(() => undefined)
     }
     return new Promise((resolve) => {
       ended.resolve = resolve
       this.#pump()
+      if (this.isStuck) this.onStuck()
     })
+  }
+
+  /** Whether the handler waits for an outcome that is not its turn to get, or for one that never was. */
+  get isStuck(): boolean {
+    if (this.#open.length > 0) return true
+    const waits = this.#ended.slice(this.#next)
+    return waits[0]?.resolve === undefined && waits.some(({ resolve }) => resolve !== undefined)
+  }
+
+  /** Why it never ends. */
+  stuck(): ReplayDivergedError {
+    const [left] = this.#begun
+    if (left !== undefined)
+      return new ReplayDivergedError(this.stream, left.seq, `the handler goes on without effect '${left.intent.key}'`)
+    const [open] = this.#open
+    const what = `the handler waits for effect '${open?.intent.key ?? ''}', which had not ended when it was handled`
+    return new ReplayDivergedError(this.stream, open?.seq ?? this.endSeq ?? 0, what)
   }
 
   /** @throws {ReplayDivergedError} `REPLAY_DIVERGED` when an effect of the journal was not asked for. */

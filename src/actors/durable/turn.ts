@@ -33,6 +33,8 @@ export class Turn {
   /** Durable messages sent: they are numbered, so that a second try sends the same. */
   sent = 0
   ranEffects = false
+  /** Its handler has ended: nothing can follow from it any more. */
+  isOver = false
   #random: Random | undefined
 
   constructor(

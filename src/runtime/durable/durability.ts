@@ -27,6 +27,8 @@ export class Durability implements DurabilityPort {
   readonly #gate = new Gate(recoveriesAtOnce)
   readonly #passivation: Passivation
   readonly #waker: Waker
+  /** What incarnations that have ended still have on its way to the disk, by their stream. */
+  readonly #leaving = new Map<string, Promise<void>>()
 
   constructor(kernel: NodeKernel, { journal, rule, activate }: DurabilityOptions) {
     this.journal = journal
@@ -45,6 +47,10 @@ export class Durability implements DurabilityPort {
     return this.doubts.settle(doubt, signal)
   }
 
+  leaving(stream: string): Promise<void> | undefined {
+    return this.#leaving.get(stream)
+  }
+
   activated(record: DurableRecord): void {
     this.#waker.isUp(record.stream)
     if (record.cell.rules.isPassive) this.#passivation.add(record)
@@ -52,7 +58,19 @@ export class Durability implements DurabilityPort {
 
   ended(record: DurableRecord): void {
     this.#passivation.delete(record)
-    const { stream, ledger, cell } = record
+    const { stream, written } = record
+    if (written === undefined) {
+      this.#isDown(record)
+      return
+    }
+    this.#leaving.set(stream, written)
+    void written.then(() => {
+      if (this.#leaving.get(stream) === written) this.#leaving.delete(stream)
+      this.#isDown(record)
+    })
+  }
+
+  #isDown({ stream, ledger, cell }: DurableRecord): void {
     this.#waker.isDown(stream, cell.exit?.kind === 'crash', ledger.wakeAtMs(0) !== null)
   }
 
