@@ -131,16 +131,16 @@ class Effect {
       return this.#valueOf(outcome)
     }
     // What has not begun when the actor is to stop is not in doubt in the next life.
-    if (this.#isCutOff) return this.#interrupt()
+    if (this.#isCutOff()) return this.#interrupt()
     const settled = await this.#begin()
     if (settled !== undefined) return this.#valueOf(settled)
     this.#checkFence()
-    if (this.#isCutOff) return this.#interrupt()
+    if (this.#isCutOff()) return this.#interrupt()
     return this.#valueOf(await this.#runNow())
   }
 
   /** Whether the handler goes on in the next life. The last words of an actor, and a chart, end on their own. */
-  get #isCutOff(): boolean {
+  #isCutOff(): boolean {
     return this.#turn !== undefined && this.#cell.aborted
   }
 

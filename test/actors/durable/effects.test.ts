@@ -31,12 +31,12 @@ const worker = (world: World, options: EffectOptions = {}) =>
     name: 'worker',
     durable: true,
     protocol: {
-      work: question({ keys: z.array(z.string()) }, z.unknown()),
+      work: message({ keys: z.array(z.string()) }),
       done: question({}, z.unknown()),
     },
     state: () => ({ done: [] as readonly unknown[] }),
     on: {
-      work: async ({ state, message: { keys }, effect, reply }) => {
+      work: async ({ state, message: { keys }, effect }) => {
         const done: unknown[] = []
         for (const key of keys)
           done.push(
@@ -44,7 +44,6 @@ const worker = (world: World, options: EffectOptions = {}) =>
               failed: (error as { failure: unknown }).failure,
             })),
           )
-        reply(done)
         return { done: [...state.done, done] }
       },
       done: ({ state, reply }) => {

@@ -1,4 +1,4 @@
-import { createTestRuntime, VirtualClock, type TestRuntime, type TestRuntimeOptions } from 'echelon/testing'
+import { createTestRuntime, type VirtualClock, type TestRuntime, type TestRuntimeOptions } from 'echelon/testing'
 import { clockAfter, disk, type Disk } from './disk.ts'
 
 export interface Lives extends Omit<TestRuntimeOptions, 'journal' | 'clock'> {
