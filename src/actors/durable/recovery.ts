@@ -5,7 +5,7 @@ import type { JournalEntry } from '../../core/journal.ts'
 import type { Cell } from '../cell.ts'
 import { parseInput } from '../input.ts'
 import { Envelope, isInJournal } from '../envelope.ts'
-import { openEntry, openSnapshot, type Outcome, type Taken } from './bodies.ts'
+import { openEntry, openSnapshot, type Intent, type Outcome, type Taken } from './bodies.ts'
 import { EchelonError } from '../../core/errors.ts'
 import { describeError } from '../../core/exit.ts'
 import { ReplayDivergedError, StreamMismatchError } from './errors.ts'
@@ -239,10 +239,10 @@ export class Recovery {
   }
 
   /** The message is over: what is known of its effects stays known, and what is in doubt stays so. */
-  #settleEffects({ begun, outcomes }: Effects): void {
+  #settleEffects(effects: Effects): void {
     const { ledger } = this.#record
-    for (const { intent } of begun) ledger.intent(intent)
-    for (const outcome of outcomes) ledger.outcome(outcome)
+    for (const outcome of effects.outcomes) ledger.outcome(outcome)
+    for (const intent of inDoubt(effects)) ledger.intent(intent)
   }
 
   /** Puts what is not handled into the mailbox, before what came meanwhile; what was begun goes on first. */
@@ -250,8 +250,7 @@ export class Recovery {
     const record = this.#record
     const { ledger } = record
     for (const [of, { begun, outcomes }] of this.#effects) {
-      const open = begun.filter(({ intent }) => !outcomes.some(({ key }) => key === intent.key))
-      for (const { intent } of open) ledger.intent(intent)
+      for (const intent of inDoubt({ begun, outcomes })) ledger.intent(intent)
       const atMs = begun[0]?.intent.atMs ?? this.#cell.kernel.clock.wallNow()
       record.begun.set(of, {
         script: new Script(record.stream, undefined, begun, outcomes, this.#cell.kernel.later),
@@ -275,4 +274,15 @@ export class Recovery {
     const events = eventChannels.recovering
     if (events.hasSubscribers) events.publish({ type: 'recovering', ...this.#cell.origin, entries: this.#entries })
   }
+}
+
+/** The effects of a message that were begun and did not end. One that failed may have been begun again. */
+function inDoubt({ begun, outcomes }: Effects): readonly Intent[] {
+  const ended = new Map<string, number>()
+  for (const { key } of outcomes) ended.set(key, (ended.get(key) ?? 0) + 1)
+  return begun.flatMap(({ intent }) => {
+    const left = ended.get(intent.key) ?? 0
+    ended.set(intent.key, left - 1)
+    return left > 0 ? [] : [intent]
+  })
 }

@@ -195,7 +195,8 @@ export class StoreThread {
       case 'progress': {
         const { what, done, total } = message
         this.#host.onProgress?.({ what, done, total })
-        break
+        // Nobody has asked for anything yet while it is opened: it is waited for all the same.
+        return
       }
       case 'written': {
         const calls = this.#sent.shift()?.calls ?? []
