@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { errors, type Clock, type RefOf, type Runtime } from 'echelon'
+import { errors, type AnyRef, type Clock, type RefOf, type Runtime } from 'echelon'
 
 import type { Options } from './command-line.ts'
 import type { Disk } from './disk.ts'
@@ -61,7 +61,7 @@ async function reviewWith(job: ReviewJob): Promise<void> {
   const progress = watch(runtime, display, noProgress(startMs, run.kept))
   const tree = reviewTeam(disk, { rate: chaos, seed: run.seed })
   const team = runtime.spawn(tree, { name: 'review', restart: 'temporary' })
-  const outcome = await Promise.race([outcomeOf(team, interrupt), endOf(known)])
+  const outcome = await Promise.race([outcomeOf(team, interrupt), endOf(known, team)])
   if (outcome === undefined) {
     team.tell({ type: 'review.cancel' })
     await runtime.shutdown() // what is at hand comes in before the progress is read
@@ -127,10 +127,11 @@ function reportOf({ inventory, results }: Extract<Outcome, { readonly kind: 'rev
   )
 }
 
-/** Rejects when the ledger ends, with the reason: without it nothing that is found is kept. */
-function endOf(known: LedgerRef): Promise<never> {
+/** Rejects when the ledger ends, with the reason, and ends the team: what it found would not be kept. */
+function endOf(known: LedgerRef, team: AnyRef): Promise<never> {
   return new Promise((_, reject) => {
     known.watch(({ reason }) => {
+      team.kill()
       reject(causeOf(reason) ?? new Error(`the ledger has ended: ${reason.kind}`))
     })
   })

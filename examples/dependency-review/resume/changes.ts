@@ -5,7 +5,7 @@ import { readInventory, type Inventory } from '../inventory/inventory.ts'
 import { quote } from '../text.ts'
 
 /** The time of a change can be this much before what the clock said at that moment: file systems count in ticks. */
-const TICK_MS = 10
+export const TICK_MS = 10
 
 /** Packages that are looked at together. */
 const AT_ONCE = 16

@@ -85,3 +85,18 @@ export function soundPackage(place: string, fields: object = {}): Record<string,
     [`${place}/LICENSE`]: MIT,
   }
 }
+
+/** A project of `count` packages and two copies of one, with something wrong in many of them. */
+export function manyPackages(count: number): Record<string, Content> {
+  const second = 'node_modules/p1/node_modules/p2'
+  const names = [...Array.from({ length: count }, (_, index) => `node_modules/p${index}`), second]
+  const files: Record<string, Content> = {
+    'package.json': { name: 'demo', license: 'MIT' },
+    'package-lock.json': lockfileOf(Object.fromEntries(names.map((name) => [name, {}]))),
+  }
+  for (const [index, name] of names.entries()) {
+    Object.assign(files, soundPackage(name, { license: index % 5 === 0 ? 'GPL-3.0-only' : 'MIT' }))
+    if (index % 4 === 0) files[`${name}/LICENSE`] = GPL3
+  }
+  return files
+}

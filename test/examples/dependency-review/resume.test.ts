@@ -1,35 +1,23 @@
-import { cp, readdir, readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { seededRandom, systemClock } from 'echelon'
 import { sqliteJournal } from 'echelon/journal'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 
+import { lineSchema } from '../../../examples/dependency-review/show/json-display.ts'
 import { linesOf, run, type Ended } from './program.ts'
-import { GPL3, lockfileOf, ProjectFolder, soundPackage, type Content } from './project-folder.ts'
+import { manyPackages, ProjectFolder } from './project-folder.ts'
 
 /** Starting a process takes a second or more on a busy machine; nothing here waits for time to pass. */
 const SLOW_MS = 60_000
 const REPORTS = ['dependency-review.json', 'dependency-review.md'] as const
 const JOURNAL = '.dependency-review.journal'
 
-/** `REVIEW_KILLS=300 REVIEW_SEED=7`: so many random kills, the same as then. */
-const kills = Number(process.env['REVIEW_KILLS'] ?? 4)
+/** `REVIEW_KILLS=300 REVIEW_SEED=7`: so many kills at the points of that seed. */
+const kills = Number(process.env['REVIEW_KILLS'] ?? 3)
 const seed = Number(process.env['REVIEW_SEED'] ?? Math.floor(performance.timeOrigin) % 100_000)
-
-async function demo(packages = 60): Promise<ProjectFolder> {
-  const names = Array.from({ length: packages }, (_, index) => `node_modules/p${index}`)
-  const files = names.map((name, index): Record<string, Content> => {
-    const license = index % 5 === 0 ? 'GPL-3.0-only' : 'MIT'
-    return { ...soundPackage(name, { license }), ...(index % 4 === 0 ? { [`${name}/LICENSE`]: GPL3 } : {}) }
-  })
-  const second = 'node_modules/p1/node_modules/p2'
-  return ProjectFolder.make({
-    'package.json': { name: 'demo', license: 'MIT' },
-    'package-lock.json': lockfileOf(Object.fromEntries([...names, second].map((name) => [name, {}]))),
-    ...Object.assign({}, soundPackage(second), ...files),
-  })
-}
 
 /** One review of a project, and what became of each process that was at it. */
 class Review {
@@ -67,13 +55,6 @@ class Review {
     return keptIn(path.join(this.out, JOURNAL))
   }
 
-  /** A copy of it as it is now, on disk. */
-  async copy(name: string, args: readonly string[] = []): Promise<Review> {
-    const copy = new Review(this.#folder, name, args)
-    await cp(this.out, copy.out, { recursive: true })
-    return copy
-  }
-
   async reports(): Promise<readonly string[]> {
     return Promise.all(REPORTS.map((name) => readFile(path.join(this.out, name), 'utf8')))
   }
@@ -89,6 +70,7 @@ const entrySchema = z.object({
 
 /** What an outsider who knows the journal's format reads in it: what is on disk of the run that is not over. */
 async function keptIn(file: string): Promise<readonly string[]> {
+  if (!existsSync(file)) return []
   const reader = await sqliteJournal(file).openReadOnly({ node: 'test', clock: systemClock })
   try {
     const kept: string[] = []
@@ -109,8 +91,6 @@ async function keptIn(file: string): Promise<readonly string[]> {
   }
 }
 
-const started = (ended: Ended): object => linesOf(ended)[0] ?? {}
-
 /** What nobody disturbs. */
 async function undisturbed(folder: ProjectFolder): Promise<readonly string[]> {
   const review = new Review(folder, 'undisturbed')
@@ -119,35 +99,130 @@ async function undisturbed(folder: ProjectFolder): Promise<readonly string[]> {
   return review.reports()
 }
 
-describe('kill -9', () => {
+/** Kills a review at `point`, and looks on from outside: nothing that is on disk is examined again. */
+async function killAt(review: Review, point: string): Promise<Ended> {
+  const [known, before] = [await review.kept(), await review.examined()]
+  const ended = await review.run([], { DIE_AT: point })
+  const since = (await review.examined()).slice(before.length)
+  expect(ended.stderr, point).toBe('')
+  expect(
+    since.filter((one) => known.includes(one)),
+    `examined again, ${point}`,
+  ).toEqual([])
+  if (ended.stdout !== '') expect(linesOf(ended)[0], point).toMatchObject({ examinedBefore: known.length })
+  return ended
+}
+
+describe.concurrent('kill -9', () => {
   test.each([
-    ['calm', [], ['append:2', 'kept:1', 'append:5', 'appended:4', 'rename:2', 'remove:1', 'kept:3', 'remove:4']],
-    ['chaos', ['--chaos', '0.4', '--seed', '3'], ['appended:1', 'append:4', 'kept:2', 'rename:1', 'rename:3']],
+    ['calm', [], ['append:2', 'examine:40', 'kept:1', 'appended:4', 'rename:2', 'remove:1']],
+    ['chaos', ['--chaos', '0.4', '--seed', '3'], ['kept:2', 'append:4', 'rename:3', 'remove:4']],
   ] as const)(
     'given a review that is killed at point after point (%s), when it is run again, then it goes on, and its report is the same',
     async (_, args, points) => {
-      await using folder = await demo()
+      await using folder = await ProjectFolder.make(manyPackages(60))
       const review = new Review(folder, 'out', args)
       const expected = undisturbed(folder)
-      let known: readonly string[] = []
-      for (const point of points) {
-        const before = await review.examined()
-        const ended = await review.run([], { DIE_AT: point })
-        const since = (await review.examined()).slice(before.length)
-        expect(ended.signal, `${point}: ${ended.stderr}`).toBe('SIGKILL')
-        if (ended.stdout !== '') expect(started(ended)).toMatchObject({ examinedBefore: known.length })
-        expect(
-          since.filter((one) => known.includes(one)),
-          point,
-        ).toEqual([])
-        known = await review.kept()
-      }
-      const before = await review.examined()
-      const last = await review.run()
-      expect(last).toMatchObject({ code: 0, stderr: '' })
-      expect((await review.examined()).slice(before.length).filter((one) => known.includes(one))).toEqual([])
+      for (const point of points) expect((await killAt(review, point)).signal, point).toBe('SIGKILL')
+      expect(await killAt(review, 'never')).toMatchObject({ code: 0 })
       expect(await review.reports()).toEqual(await expected)
       expect((await readdir(review.out)).sort()).toEqual([...REPORTS, 'run.json'])
+    },
+    SLOW_MS,
+  )
+
+  test(
+    `given kills at random (REVIEW_KILLS=${kills} REVIEW_SEED=${seed}), when run until it is done, then the same report each time`,
+    async () => {
+      const random = seededRandom(seed)
+      const places = { examine: 250, append: 16, appended: 16, kept: 10, rename: 3, remove: 4 }
+      await using folder = await ProjectFolder.make(manyPackages(60))
+      const expected = undisturbed(folder)
+      const begin = (number: number): Review =>
+        new Review(folder, `out-${number}`, number % 2 === 0 ? [] : ['--chaos', '0.3', '--seed', String(number)])
+      let review = begin(0)
+      for (let killed = 0; killed < kills;) {
+        const [moment = '', most = 1] = Object.entries(places)[random.int(6)] ?? []
+        const ended = await killAt(review, `${moment}:${1 + random.int(most)}`)
+        if (ended.signal === 'SIGKILL') killed += 1
+        else {
+          expect(await review.reports()).toEqual(await expected)
+          review = begin(killed)
+        }
+      }
+      expect(await killAt(review, 'never')).toMatchObject({ code: 0 })
+      expect(await review.reports()).toEqual(await expected)
+    },
+    SLOW_MS + kills * 2_000,
+  )
+})
+
+describe.concurrent('beside a process', () => {
+  test(
+    'given a process at a review, when there is a second one, then that is refused with the pid of the first, also with --fresh',
+    async () => {
+      await using folder = await ProjectFolder.make(manyPackages(20))
+      const review = new Review(folder, 'out')
+      const owner = Promise.withResolvers<() => void>()
+      let pid = 0
+      const onStart = (its: number): void => void (pid = its)
+      const onLine = (line: string, kill: (signal: NodeJS.Signals) => void): void => {
+        if (/"done":[1-9]/.test(line))
+          owner.resolve(() => {
+            kill('SIGKILL')
+          })
+      }
+      const first = review.run([], { HANG_AT: 'examine:5' }, { onStart, onLine })
+      const kill = await owner.promise
+      const [second, fresh] = await Promise.all([review.run(), review.run(['--fresh'])])
+      for (const refused of [second, fresh]) {
+        expect(refused).toMatchObject({ code: 2, stderr: '' })
+        expect(linesOf(refused)).toMatchObject([{ type: 'failed', code: 'JOURNAL_LOCKED' }])
+        expect(refused.stdout).toContain(`process ${pid} `)
+      }
+      kill()
+      await first
+      expect(await review.kept()).not.toEqual([])
+      expect(await killAt(review, 'never')).toMatchObject({ code: 0 })
+    },
+    SLOW_MS,
+  )
+
+  test(
+    'given a review that was ended by SIGINT, when it is run again, then it goes on',
+    async () => {
+      await using folder = await ProjectFolder.make(manyPackages(60))
+      const review = new Review(folder, 'out')
+      let isSent = false
+      const onLine = (line: string, kill: (signal: NodeJS.Signals) => void): void => {
+        const parsed = lineSchema.parse(JSON.parse(line))
+        if (isSent || parsed.type !== 'progress' || parsed.done === 0) return
+        isSent = true
+        kill('SIGINT')
+      }
+      const expected = undisturbed(folder)
+      const ended = await review.run([], {}, { onLine })
+      const kept = await review.kept()
+      expect(linesOf(ended).at(-1)).toMatchObject({ type: 'interrupted', done: kept.length })
+      expect(linesOf(await killAt(review, 'never')).at(-1)).toMatchObject({ type: 'finished', resumed: 1 })
+      expect(await review.reports()).toEqual(await expected)
+    },
+    SLOW_MS,
+  )
+
+  test(
+    'given a journal that is damaged, when run, then it says so in a line with a code, and with --fresh it begins anew',
+    async () => {
+      await using folder = await ProjectFolder.make(manyPackages(20))
+      const args = ['--input', folder.root, '--out', folder.outside]
+      const journal = path.join(folder.outside, JOURNAL)
+      await writeFile(journal, Buffer.alloc(20_000, 'garbage'))
+      const ended = await run(args, { cwd: folder.outside })
+      expect(ended).toMatchObject({ code: 2, stdout: '' })
+      expect(ended.stderr).toMatch(/^dependency-review: .*begin anew, run with --fresh \[JOURNAL_FORMAT\]\n$/)
+      expect(await readFile(journal)).toHaveLength(20_000) // nothing was done to it
+      expect(await run([...args, '--fresh'], { cwd: folder.outside })).toMatchObject({ code: 0 })
+      expect(existsSync(journal)).toBe(false)
     },
     SLOW_MS,
   )

@@ -1,13 +1,14 @@
 import { appendFileSync } from 'node:fs'
+import { systemClock } from 'echelon'
 
 /**
  * A moment of a review.
  *
- * `append`: something is about to be appended to the journal. `appended`: it is on disk, and nobody knows yet. `kept`: as
+ * `examine`: an examination is about to begin. `append`: something is about to be appended to the journal. `appended`: it is on disk, and nobody knows yet. `kept`: as
  * that, for examinations. `rename`: a report is about to get its name. `remove`: a part of
  * the journal is about to be removed.
  */
-export type Moment = 'append' | 'appended' | 'kept' | 'rename' | 'remove'
+export type Moment = 'examine' | 'append' | 'appended' | 'kept' | 'rename' | 'remove'
 
 /** `DIE_AT=kept:2` is the second of its kind; `HANG_AT` waits there for ever instead. */
 const [dieAt = '', hangAt = ''] = [process.env['DIE_AT'], process.env['HANG_AT']]
@@ -20,8 +21,8 @@ export async function pass(moment: Moment): Promise<void> {
   const here = `${moment}:${count}`
   if (here === dieAt) process.kill(process.pid, 'SIGKILL')
   if (here !== dieAt && here !== hangAt) return
-  note(`at ${here}`)
-  await new Promise(() => undefined)
+  process.stdout.write(`at ${here}\n`)
+  await new Promise<void>((resolve) => systemClock.setTimeout(resolve, 3_600_000)) // which keeps the process alive
 }
 
 /** A line for whoever looks from outside. Written at once, and there after the death of the process. */
