@@ -246,7 +246,8 @@ class Effect {
       const { name, message, code } = error
       throw new EffectFailedError(this.#record.stream, this.#key, { name, message, code })
     }
-    if (blob === undefined) return typeof value === 'object' ? structuredClone(value) : value
+    // structuredClone would lose the code of an error.
+    if (blob === undefined) return typeof value === 'object' && value !== null ? decode(encode(value)) : value
     return decode(this.#fresh ?? (await this.#record.port.journal.blob(this.#record.stream, blob)))
   }
 
