@@ -242,6 +242,39 @@ describe('faults that nobody injected', () => {
   )
 })
 
+test.each(['director', 'maintenance-and-size/coordinator'])(
+  'given examinations that are kept, when the %s is killed, then none of them is done again',
+  async (name) => {
+    await using folder = await ProjectFolder.make(mixedProject())
+    const disk = await Disk.open(folder.root)
+    const walks = new Map<string, number>()
+    const walk = disk.walk.bind(disk)
+    vi.spyOn(disk, 'walk').mockImplementation((path, max) => {
+      walks.set(path, (walks.get(path) ?? 0) + 1)
+      return walk(path, max)
+    })
+    let kept: ReadonlyMap<string, unknown> | undefined
+    const started = (runtime: Runtime): void => {
+      runtime.subscribe(progressTopic, ({ kind }) => {
+        if (kind !== 'progress' || kept !== undefined) return
+        const known = runtime.get(ledger, LEDGER)
+        void known.ask({ type: 'run.kept', concern: 'maintenance-and-size' }).then((answer) => {
+          if (kept !== undefined || answer.size === 0) return
+          kept = answer
+          runtime.ref(`/user/review/${name}`)?.kill()
+        })
+      })
+    }
+    const { restarts } = await runTeam(disk, { rate: 0, seed: 1 }, { started })
+    expect(restarts).toBeGreaterThan(0)
+    expect(kept?.size).toBeGreaterThan(0)
+    // p2 is there twice, so it is walked for its copies, too.
+    const twice = [...walks].filter(([path, count]) => count > 1 && !path.endsWith('p2')).map(([path]) => path)
+    expect(twice.filter((path) => kept?.has(path))).toEqual([])
+  },
+  SLOW_MS,
+)
+
 test('given no project, when the team reviews, then it refuses with the reason', async () => {
   await using folder = await ProjectFolder.make({ 'README.md': 'hello' })
   await expect(runTeam(await Disk.open(folder.root), { rate: 0, seed: 1 })).rejects.toMatchObject({
