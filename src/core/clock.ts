@@ -32,7 +32,8 @@ class SystemTimer {
   }
 
   #arm(fn: () => void, delayMs: number): NodeJS.Timeout {
-    if (!(delayMs > longestDelayMs)) return setTimeout(fn, delayMs)
+    // Node warns of what is negative.
+    if (!(delayMs > longestDelayMs)) return setTimeout(fn, Math.max(0, delayMs))
     return setTimeout(() => {
       this.#timeout = this.#arm(fn, delayMs - longestDelayMs)
     }, longestDelayMs)

@@ -1,4 +1,5 @@
 import { TargetDownError } from '../../core/errors.ts'
+import { EntryTooLargeError } from '../../core/journal-errors.ts'
 import { asError, exits } from '../../core/exit.ts'
 import type { Blob, EntryKind, NewEntry, Snapshot } from '../../core/journal.ts'
 import { outside } from '../ambient.ts'
@@ -17,6 +18,8 @@ import { encode } from './values.ts'
 
 /** Entries of one actor that may be on their way to the disk; with more it takes no message until they have arrived. */
 const mostUnderway = 1024
+/** Characters of a snapshot at most: less than any journal takes, whatever they are. */
+const largestSnapshot = 5 * 2 ** 20
 /** Bytes of state that are checked per message on average: a large state is checked more rarely. */
 const checkedBytes = 4096
 
@@ -371,10 +374,16 @@ export class DurableRecord {
 
   #takeSnapshot(state: () => unknown): void {
     const { body, blobs } = this.ledger.snapshot(state())
+    this.#snapshotBytes = body.length
+    if (body.length > largestSnapshot) {
+      // The entries do without; to refuse them with it would stop the actor for good.
+      const error = new EntryTooLargeError(`The snapshot of ${this.stream}`, body.length, largestSnapshot)
+      this.cell.kernel.observerFailed(`snapshot of ${this.stream}`, error)
+      return
+    }
     this.#drafted.snapshot = { seq: this.#seq, version: this.options.version, atMs: this.#nowMs, body, blobs }
     this.#entriesSinceSnapshot = 0
     this.#bytesSinceSnapshot = 0
-    this.#snapshotBytes = body.length
   }
 }
 

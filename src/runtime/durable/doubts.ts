@@ -40,7 +40,17 @@ export class Doubts {
 
   async settle(doubt: InDoubt, stopping: AbortSignal): Promise<Resolution> {
     const signal = AbortSignal.any([stopping, this.#closing.signal])
-    return (await this.#rule?.(doubt)) ?? (await this.#ask(doubt, signal))
+    return (await this.#ruled(doubt)) ?? (await this.#ask(doubt, signal))
+  }
+
+  /** What the rule says. One that fails leaves the doubt to a person. */
+  async #ruled(doubt: InDoubt): Promise<Resolution | undefined> {
+    try {
+      return await this.#rule?.(doubt)
+    } catch (error) {
+      this.#kernel.observerFailed('onInDoubt', error)
+      return undefined
+    }
   }
 
   #ask(doubt: InDoubt, signal: AbortSignal): Promise<Resolution> {
