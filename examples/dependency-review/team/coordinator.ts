@@ -34,8 +34,8 @@ interface State {
 
 /**
  * Tactical: answers for one concern. It hands out examinations to the examiners of its tier one by one, and hands an
- * examination out again when its examiner crashed. What they found it gives to the ledger, a little at a time, and does not wait for it.
- * When all of its part is kept it says so to the director.
+ * examination out again when its examiner crashed. What they found it gives to the ledger, a little at a time, and does
+ * not wait for it. When all of its part is kept it says so to the director.
  */
 export const coordinator = defineActor({
   name: 'coordinator',
