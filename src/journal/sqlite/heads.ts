@@ -3,10 +3,15 @@ import { fits, seedOf } from './checksum.ts'
 import { corrupt } from './faults.ts'
 import { Head, type EntryRow, type Tables } from './tables.ts'
 
-/** Heads that are kept in memory though they are on disk, at least; up to twice as many. */
-const keptHeads = 100_000
-/** Entries that are late before writing their heads begins. What a start has to scan is little more. */
-const lateMost = 200_000
+/** How much of the heads is kept in memory, and how much late. */
+export interface HeadBounds {
+  /** Heads that are in memory though they are on disk, at least; up to twice as many. */
+  readonly kept: number
+  /** Entries that are late before writing their heads begins. What a start has to scan is little more. */
+  readonly late: number
+}
+
+const usualBounds: HeadBounds = { kept: 100_000, late: 200_000 }
 const scanned = 1000
 
 /**
@@ -23,6 +28,7 @@ export class Heads {
   readonly #tables: Tables
   /** Another process writes: only what is late is kept, and rows are read each time. */
   readonly #shared: boolean
+  readonly #bounds: HeadBounds
   #young = new Map<string, Head>()
   #old = new Map<string, Head>()
   /** Newer than their rows. */
@@ -43,7 +49,8 @@ export class Heads {
   #transaction = 1
   #scannedTo = 0
 
-  constructor(tables: Tables, shared: boolean) {
+  constructor(tables: Tables, shared: boolean, bounds = usualBounds) {
+    this.#bounds = bounds
     this.#tables = tables
     this.#shared = shared
   }
@@ -52,6 +59,7 @@ export class Heads {
     return this.#late
   }
 
+  /** The head of a stream, if there is one. It is the only one only until the next transaction: hold on to the name, not to it. */
   find(name: string): Head | undefined {
     if (this.#shared) return this.#current(this.#row(name))
     let head = this.#young.get(name)
@@ -92,8 +100,9 @@ export class Heads {
     return row
   }
 
+  /** Keeps all that a transaction changes until it is over. */
   #keep(head: Head): void {
-    if (this.#young.size >= keptHeads) {
+    if (this.#young.size >= this.#bounds.kept && !this.hasChanges) {
       this.#old = this.#young
       this.#young = new Map()
     }
@@ -183,7 +192,7 @@ export class Heads {
       this.#flushing = []
     }
     this.#forget()
-    if (this.#flushing.length === 0 && position - this.#indexed > lateMost) this.beginFlush(position)
+    if (this.#flushing.length === 0 && position - this.#indexed > this.#bounds.late) this.beginFlush(position)
   }
 
   #isWritten(head: Head): void {

@@ -88,7 +88,7 @@ export class Reading {
       seq -= 1
       if (steps % stepEntries === 0) {
         yield
-        if (head.baseSeq > from) throw new Moved()
+        if ((this.#heads.find(head.name)?.baseSeq ?? 0) > from) throw new Moved()
       }
     }
     let bytes = 0
@@ -177,9 +177,7 @@ export class Reading {
   }
 
   bytes(): number {
-    const pragma = (name: string): number =>
-      Object.values(this.#tables.get<Record<string, number>>(`PRAGMA ${name}`) ?? {})[0] ?? 0
-    return pragma('page_count') * pragma('page_size')
+    return this.#tables.pragma('page_count') * this.#tables.pragma('page_size')
   }
 }
 

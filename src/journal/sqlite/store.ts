@@ -1,5 +1,5 @@
 import { systemClock } from '../../core/clock.ts'
-import type { Append, Lease } from '../../core/journal.ts'
+import type { Append, CompactReport, Lease } from '../../core/journal.ts'
 import { compactSteps } from './compact.ts'
 import { failed, FaultError, type Fault } from './faults.ts'
 import type { Heads } from './heads.ts'
@@ -31,6 +31,7 @@ export class Store {
   /** When the right to write was renewed last, and whether anything was written since the last beat. */
   #renewedAt: number
   #isIdle = false
+  #isCompacting = false
   /** What was wrong with it when it was opened for reading. */
   readonly #damage: Fault | undefined
   readonly #witnessed: number = 0
@@ -114,7 +115,6 @@ export class Store {
 
   #allHandlers(): Handlers {
     const reading = this.#reading
-    const writing = (): Writer => this.#writing()
     const leases = (): Leases => this.#leases ?? this.#notWriting()
     return {
       load: (stream) => reading.load(stream),
@@ -129,12 +129,22 @@ export class Store {
         writer: writerOf(this.#tables.lease(writerLease)),
       })),
       verify: one(() => verifyAll(this.#tables, this.#witnessed, 1000)),
-      compact: (stream) => compactSteps(writing(), reading, stream),
+      compact: (stream) => this.#compact(stream),
       acquire: one((name, ttlMs, takeOver) => leases().acquire(name, { ttlMs, takeOver, nowMs: this.#hostMs })),
       renew: one((lease: Lease, ttlMs) => leases().renew(lease, ttlMs, this.#hostMs)),
       release: one((lease: Lease) => {
         leases().release(lease)
       }),
+    }
+  }
+
+  *#compact(stream: string | undefined): Steps<CompactReport> {
+    while (this.#isCompacting) yield
+    this.#isCompacting = true
+    try {
+      return yield* compactSteps(this.#writing(), this.#reading, stream)
+    } finally {
+      this.#isCompacting = false
     }
   }
 

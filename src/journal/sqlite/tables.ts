@@ -284,18 +284,20 @@ export class Tables {
   }
 
   putBlob(stream: number, id: string, seq: number, text: string): void {
-    this.run('DELETE FROM blobs WHERE stream = ? AND id = ?', stream, id)
+    this.removeBlob(stream, id)
     this.run('INSERT INTO blobs VALUES (?, ?, ?, ?, ?)', stream, id, seq, rowCrc(stream, id, seq, text), text)
   }
 
-  /** Removes the blobs that came with entries that the snapshot covers, unless it names them. Answers how many. */
-  removeBlobs(stream: number, { seq, blobs }: SnapshotRow): number {
+  /** Ids of the blobs that came with entries that the snapshot covers, except for those that it names. */
+  coveredBlobs(stream: number, { seq, blobs }: SnapshotRow): string[] {
     const kept = new Set(JSON.parse(blobs) as string[]) // what `putSnapshot` wrote: its checksum fits
-    const gone = this.all<{ id: string }>('SELECT id FROM blobs WHERE stream = ? AND seq <= ?', stream, seq).filter(
-      ({ id }) => !kept.has(id),
-    )
-    for (const { id } of gone) this.run('DELETE FROM blobs WHERE stream = ? AND id = ?', stream, id)
-    return gone.length
+    return this.all<{ id: string }>('SELECT id FROM blobs WHERE stream = ? AND seq <= ?', stream, seq)
+      .map(({ id }) => id)
+      .filter((id) => !kept.has(id))
+  }
+
+  removeBlob(stream: number, id: string): void {
+    this.run('DELETE FROM blobs WHERE stream = ? AND id = ?', stream, id)
   }
 
   lease(name: string): LeaseRow | undefined {
@@ -328,6 +330,10 @@ export class Tables {
 
   putMeta(name: 'indexed' | 'position', value: number): void {
     this.run('UPDATE meta SET value = ?, crc = ? WHERE name = ?', value, rowCrc(name, value), name)
+  }
+
+  pragma(name: 'page_count' | 'page_size' | 'freelist_count'): number {
+    return this.get<Record<string, number>>(`PRAGMA ${name}`)?.[name] ?? 0
   }
 
   /** The last position that was ever given: entries that had it may be gone. */

@@ -222,15 +222,16 @@ export class Writer {
 
   /** Moves the log into the file when it is large, so that it is written from its beginning again. */
   checkpointIfLarge(): void {
-    if (this.#logBytes > checkpointBytes) this.checkpoint('PASSIVE')
+    if (this.#logBytes > checkpointBytes) this.checkpoint()
   }
 
   /** @throws what the disk says: after a sync that failed, nobody knows what is on it. */
-  checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void {
+  checkpoint(): void {
     this.#logBytes = 0
     if (this.#failure !== undefined) return
     try {
-      this.tables.get(`PRAGMA wal_checkpoint(${mode})`)
+      // Passive: it waits for nobody, and what a reader still needs is moved the next time.
+      this.tables.get('PRAGMA wal_checkpoint(PASSIVE)')
     } catch (error) {
       const fault = faultOf(error)
       // Without space it stays in the log, which is as good.
@@ -249,7 +250,7 @@ export class Writer {
   /** What makes the next start and the next commits faster, when there is enough of it. */
   *tidy(): Generator<undefined, void> {
     if (this.heads.late.size > tidyHeads) yield* this.flush()
-    if (this.#logBytes > tidyBytes) this.checkpoint('PASSIVE')
+    if (this.#logBytes > tidyBytes) this.checkpoint()
   }
 
   /** Writes what is late, gives the right to write back, and moves the log into the file. */
@@ -263,7 +264,7 @@ export class Writer {
     } catch {
       // What could not be written is found again when it is opened, and a process that ended holds no lease.
     } finally {
-      this.checkpoint('TRUNCATE')
+      this.checkpoint()
       this.#witness.close()
     }
   }

@@ -56,7 +56,7 @@ describe.each([
     'given a flipped bit or a file that ends early, then it is refused, or has all that it had',
     { timeout: 3_600_000 },
     async () => {
-      await using place = await journalPath()
+      await using place = await journalPath('memory')
       const { file } = place
       const image = imageOf(file, crashed)
       put(file, image)
@@ -85,7 +85,7 @@ describe.each([
 })
 
 test('given a log that lost what was acknowledged, then opening says so in every way, and changes nothing', async () => {
-  await using place = await journalPath()
+  await using place = await journalPath('memory')
   const { file } = place
   const image = imageOf(file, true)
   put(file, new Map([...image, ['-wal', Buffer.alloc(0)]]))
@@ -105,7 +105,7 @@ test('given a log that lost what was acknowledged, then opening says so in every
 })
 
 test('given a log with a flipped bit before its end, then it is refused though SQLite takes it, and what is left of it stays', async () => {
-  await using place = await journalPath()
+  await using place = await journalPath('memory')
   const { file } = place
   const image = imageOf(file, true)
   const log = image.get('-wal') ?? Buffer.alloc(0)
@@ -117,7 +117,7 @@ test('given a log with a flipped bit before its end, then it is refused though S
 })
 
 test('given a file that is gone while its witness is there, then no new journal is made in its place', async () => {
-  await using place = await journalPath()
+  await using place = await journalPath('memory')
   const { file } = place
   imageOf(file, false)
   rmSync(file)
@@ -126,7 +126,7 @@ test('given a file that is gone while its witness is there, then no new journal 
 })
 
 test('given an index that lost a stream, then the stream is not taken for a new one', async () => {
-  await using place = await journalPath()
+  await using place = await journalPath('memory')
   const { file } = place
   imageOf(file, false)
   const db = new DatabaseSync(file)

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -6,11 +7,19 @@ import type { Append, JournalHost } from '../../../src/core/journal.ts'
 import type { Operation, StoreSetup } from '../../../src/journal/sqlite/messages.ts'
 import { Store } from '../../../src/journal/sqlite/store.ts'
 
-export const temporaryFolder = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'echelon-journal-'))
+export const temporaryFolder = (base = tmpdir()): Promise<string> => mkdtemp(path.join(base, 'echelon-journal-'))
+
+/** A file system in memory, where there is one: for tests that make thousands of journals, and no crash of the machine. */
+const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
+interface Place extends AsyncDisposable {
+  readonly folder: string
+  readonly file: string
+}
 
 /** A folder of its own with the path of a journal in it, removed at the end of the test. */
-export async function journalPath(): Promise<AsyncDisposable & { readonly folder: string; readonly file: string }> {
-  const folder = await temporaryFolder()
+export async function journalPath(where: 'disk' | 'memory' = 'disk'): Promise<Place> {
+  const folder = await temporaryFolder(where === 'disk' ? tmpdir() : memory)
   return {
     folder,
     file: path.join(folder, 'journal.db'),

@@ -1,0 +1,99 @@
+/** Heads that are written late: they are found again wherever the process ends. */
+import { copyFileSync, existsSync, rmSync } from 'node:fs'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { StreamInfo } from '../../../src/core/journal.ts'
+import { Heads } from '../../../src/journal/sqlite/heads.ts'
+import { connect, create } from '../../../src/journal/sqlite/schema.ts'
+import { Tables } from '../../../src/journal/sqlite/tables.ts'
+import { Witness } from '../../../src/journal/sqlite/witness.ts'
+import { Writer } from '../../../src/journal/sqlite/writer.ts'
+import { append, ask, codeOf, journalPath, openStore } from './material.ts'
+
+/** A writer whose heads are late and forgotten much sooner than usual. */
+function smallWriter(file: string): Writer {
+  create(file)
+  const tables = new Tables(connect(file, false))
+  const heads = new Heads(tables, false, { kept: 3, late: 12 })
+  for (const _ of heads.recover());
+  const options = { position: tables.lastPosition(), epoch: 0, onFailure: () => undefined }
+  return new Writer(tables, heads, new Witness(file), options)
+}
+
+/** What a process finds that opens the files as they are now. */
+function afterCrash(file: string, mode: 'read' | 'write'): unknown {
+  const copy = `${file}-copy`
+  for (const part of ['', '-wal', '-head', '-shm']) {
+    rmSync(copy + part, { force: true })
+    if (part !== '-shm' && existsSync(file + part)) copyFileSync(file + part, copy + part)
+  }
+  const store = openStore(copy, mode)
+  const found = [ask(store, 'list', ''), ask(store, 'due', 1e9), ask(store, 'info')]
+  store.close()
+  const again = openStore(copy, 'read')
+  expect([ask(again, 'list', ''), ask(again, 'due', 1e9)]).toEqual(found.slice(0, 2))
+  expect(ask(again, 'verify')).toMatchObject({ problems: [] })
+  again.close()
+  return found
+}
+
+interface Batch {
+  readonly streams: readonly number[]
+  /** Whether there is space for it. */
+  readonly fits: boolean
+  readonly withSnapshot: boolean
+  readonly wakeAtMs: number | null
+  readonly then: 'go on' | 'crash' | 'flush' | 'checkpoint'
+}
+
+const batches: fc.Arbitrary<readonly Batch[]> = fc.array(
+  fc.record({
+    streams: fc.array(fc.nat({ max: 15 }), { minLength: 1, maxLength: 12 }),
+    fits: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+    withSnapshot: fc.oneof({ weight: 1, arbitrary: fc.constant(true) }, { weight: 4, arbitrary: fc.constant(false) }),
+    wakeAtMs: fc.option(fc.nat({ max: 3 })),
+    then: fc.constantFrom('go on', 'go on', 'crash', 'flush', 'checkpoint'),
+  }),
+  { minLength: 1, maxLength: 25 },
+)
+
+test('given any appends, then wherever the process ends, readers and the next writer find the same heads', async () => {
+  await fc.assert(
+    fc.asyncProperty(batches, async (plan) => {
+      await using place = await journalPath('memory')
+      const writer = smallWriter(place.file)
+      const model = new Map<string, StreamInfo>()
+      for (const { streams, fits, withSnapshot, wakeAtMs, then } of plan) {
+        const before = [...model]
+        const calls = streams.map((number) => {
+          const stream = `s${number}`
+          const { lastSeq = 0, snapshotSeq = 0 } = model.get(stream) ?? {}
+          const seq = lastSeq + 1
+          const snapshot = withSnapshot ? { seq, version: 1, atMs: 1, body: '1', blobs: [] } : undefined
+          model.set(stream, { stream, lastSeq: seq, atMs: 1.5, snapshotSeq: snapshot?.seq ?? snapshotSeq, wakeAtMs })
+          return [append(stream, lastSeq, [fits ? 'x' : 'x'.repeat(20_000)], { wakeAtMs, snapshot })]
+        })
+        if (fits) expect(new Set(writer.commit(calls))).toEqual(new Set([undefined]))
+        else {
+          // As large as it is now: a full disk.
+          writer.tables.db.exec('PRAGMA max_page_count = 1')
+          expect(await codeOf(() => writer.commit(calls))).toBe('JOURNAL_FULL')
+          writer.tables.db.exec('PRAGMA max_page_count = 1000000')
+          model.clear()
+          for (const [stream, info] of before) model.set(stream, info)
+        }
+        if (then === 'flush') for (const _ of writer.flush());
+        if (then === 'checkpoint') writer.checkpoint()
+        if (then !== 'crash') continue
+        const list = [...model.values()].toSorted((a, b) => (a.stream < b.stream ? -1 : 1))
+        const due = list.flatMap(({ stream, wakeAtMs: at }) => (at === null ? [] : [{ stream, wakeAtMs: at }]))
+        const entries = list.reduce((sum, { lastSeq }) => sum + lastSeq, 0)
+        const wanted = [list, due.toSorted((a, b) => a.wakeAtMs - b.wakeAtMs), expect.objectContaining({ entries })]
+        expect(afterCrash(place.file, 'read')).toEqual(wanted)
+        expect(afterCrash(place.file, 'write')).toEqual(wanted)
+      }
+      writer.tables.db.close()
+    }),
+    { numRuns: 60 },
+  )
+})
