@@ -7,7 +7,7 @@ import { programOf, start, wait } from '../support/programs.ts'
 import { account, purse } from './actors.ts'
 import { notesIn, type Note } from './notes.ts'
 import type { Point } from './points.ts'
-import { stepsIn, straceOf, type Place, type Step } from './trace.ts'
+import { attach, stepsIn, type Place, type Step } from './trace.ts'
 
 /** What one run of the workload came to, and what the next process found. */
 export interface Crash {
@@ -44,14 +44,16 @@ export async function crash(folder: Folder, name: string, point: Point | undefin
   const outside = `${own}/outside`
   mkdirSync(data, { recursive: true })
   try {
-    const running = start(programOf('disk/workload.ts'), {
-      args: [place.journal, place.notes, outside],
-      under: straceOf(place, point),
-      cache: folder.file('compiled'),
-    })
+    // Spelled otherwise, so that opening the notes is none of the calls that are made to fail.
+    const args = [place.journal, `${own}/./notes`, outside]
+    const running = start(programOf('disk/workload.ts'), { args, cache: folder.file('compiled') })
+    await running.lines.next()
+    const tracer = await attach(place, running.pid, point)
+    running.input.write('go\n')
     const isStuck = await Promise.race([running.ended.then(() => false), wait(patienceMs).then(() => true)])
     if (isStuck) running.kill('SIGKILL')
     const { code, signal } = await running.ended
+    await tracer.ended
     return {
       point,
       end: { code, signal, errors: running.errors() },

@@ -1,5 +1,15 @@
 /** The system calls by which SQLite and the witness beside it change files, and by which they open them. */
-export const calls = ['openat', 'pwrite64', 'write', 'fsync', 'fdatasync', 'ftruncate', 'rename', 'unlink'] as const
+export const calls = [
+  'openat',
+  'pwrite64',
+  'write',
+  'fsync',
+  'fdatasync',
+  'ftruncate',
+  'link',
+  'rename',
+  'unlink',
+] as const
 export type Call = (typeof calls)[number]
 
 /**

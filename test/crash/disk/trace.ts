@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { calls, injection, type Call, type Point } from './points.ts'
 import type { Note } from './notes.ts'
@@ -27,30 +29,47 @@ export interface Place {
  * Everything that belongs to a journal, and its folder, which is synced too. When a disk lies all the time, the witness
  * has another one: nobody could tell otherwise.
  */
-function filesOf({ folder, journal }: Place, point: Point | undefined): readonly string[] {
+function filesOf({ folder, journal }: Place, pid: number, point: Point | undefined): readonly string[] {
   const ends = ['', '-wal', '-shm', '-journal', ...(point?.fault === 'lie' && point.isSticky ? [] : ['-head'])]
-  return [folder, ...ends.map((end) => journal + end)]
+  const draft = `${journal}-new-${pid}`
+  return [folder, draft, ...ends.flatMap((end) => [journal + end, draft + end])]
 }
 
-/** Program and arguments that run a program with one fault, or none. The trace has calls on the journal, and notes. */
-export function straceOf(place: Place, point: Point | undefined): readonly string[] {
-  return [
-    ...['strace', '-f', '-qq', '-y', '-s', '300', '-o', place.log],
-    // Stops at the calls that are traced only, which is twice as fast; but then a signal does not arrive.
-    ...(point?.fault === 'kill' ? [] : ['--seccomp-bpf']),
-    ...[...filesOf(place, point), place.notes].flatMap((file) => ['-P', file]),
-    ...['-e', `trace=${calls.join(',')},writev`],
-    ...(point === undefined ? [] : ['-e', `inject=${injection(point)}`]),
-  ]
+/** What strace is told to look at: calls on the journal, and notes. */
+const traced = (place: Place, pid: number, point: Point | undefined): readonly string[] => [
+  ...['-f', '-y', '-s', '300', '-o', place.log],
+  ...[...filesOf(place, pid, point), place.notes].flatMap((file) => ['-P', file]),
+  ...['-e', `trace=${calls.join(',')},writev`],
+]
+
+/** Attaches strace to a process that waits. Resolves when it is there, with its end. */
+export async function attach(
+  place: Place,
+  pid: number,
+  point: Point | undefined,
+): Promise<{ readonly ended: Promise<unknown> }> {
+  const fault = point === undefined ? [] : ['-e', `inject=${injection(point)}`]
+  const tracer = spawn('strace', [...traced(place, pid, point), ...fault, '-p', String(pid)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const ended = once(tracer, 'close')
+  let said = ''
+  for await (const chunk of tracer.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    said += String(chunk)
+    if (!said.includes('attached')) continue
+    tracer.stderr.resume()
+    return { ended }
+  }
+  throw new Error(`strace cannot attach: ${said}`)
 }
 
-export function stepsIn({ log, folder, notes }: Place): readonly Step[] {
+export function stepsIn({ log, folder }: Place): readonly Step[] {
   return readFileSync(log, 'utf8')
     .split('\n')
     .flatMap((line): Step[] => {
       const [, name = '', rest = ''] = /^\d+ +(\w+)\((.*)$/.exec(line) ?? []
       if (name === 'writev') return noteIn(rest)
-      if (!isCall(name) || rest.includes(`"${notes}"`)) return []
+      if (!isCall(name)) return []
       return [
         {
           kind: 'call',

@@ -8,7 +8,7 @@ import { systemClock } from 'echelon'
 export interface Running {
   readonly pid: number
   /** Whole lines of its standard output. One that its death cut off is not among them. */
-  readonly lines: AsyncIterable<string>
+  readonly lines: AsyncGenerator<string>
   readonly input: Writable
   /** What it wrote to its standard error. */
   errors(): string

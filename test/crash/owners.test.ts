@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { systemClock } from 'echelon'
+import { sqliteJournal } from 'echelon/journal'
+import { Remote } from './remote/remote.ts'
+import { temporaryFolder } from './support/folder.ts'
+
+test('given a process that writes to a journal, when another opens it, then it is refused with the pid of the first', async () => {
+  using folder = temporaryFolder()
+  const [journal, options] = [folder.file('app.db'), { outside: folder.file('outside') }]
+  await using first = new Remote(journal, options)
+  expect(await first.opened).toMatchObject({ kind: 'up' })
+  await using second = new Remote(journal, options)
+  expect(await second.opened).toMatchObject({ kind: 'refused', code: 'JOURNAL_LOCKED', ownerPid: first.pid })
+
+  await first.do({ do: 'tell', key: 'a', n: 1 })
+  await first.kill()
+
+  await using third = new Remote(journal, options)
+  expect(await third.opened).toMatchObject({ kind: 'up' })
+  expect(await third.read('a')).toEqual([1])
+})
+
+test('given a process that was paused, when another has taken over, then all that the first writes is refused', async () => {
+  using folder = temporaryFolder()
+  const [journal, outside] = [folder.file('app.db'), folder.file('outside')]
+  await using first = new Remote(journal, { outside })
+  await first.do({ do: 'tell', key: 'a', n: 1 })
+  await first.do({ do: 'pay', key: 'book' })
+  first.signal('SIGSTOP')
+
+  await using second = new Remote(journal, { outside, how: 'take over' })
+  expect(await second.opened).toMatchObject({ kind: 'up' })
+  await second.do({ do: 'tell', key: 'a', n: 2 })
+
+  // What it is told while it is paused, it reads when it goes on.
+  const late = [
+    first.codeOf({ do: 'tell', key: 'a', n: 666 }),
+    first.codeOf({ do: 'tell', key: 'new', n: 667 }),
+    first.codeOf({ do: 'pay', key: 'boat' }),
+  ]
+  first.signal('SIGCONT')
+  const [toKnown, toNew, asked] = await Promise.all(late)
+  expect([toKnown, toNew]).toEqual(['JOURNAL_FENCED', 'JOURNAL_FENCED'])
+  expect(['JOURNAL_FENCED', 'TARGET_DOWN']).toContain(asked)
+  expect(await first.journalFailed).toBe('JOURNAL_FENCED')
+  // It stays fenced, and says so every time.
+  expect(await first.codeOf({ do: 'tell', key: 'a', n: 668 })).toBe('JOURNAL_FENCED')
+  expect(await first.codeOf({ do: 'ping' })).toBe('')
+
+  await second.do({ do: 'tell', key: 'a', n: 3 })
+  expect(await second.read('a')).toEqual([1, 2, 3])
+  await first.kill()
+  await second.do({ do: 'shut down' })
+  const reader = await sqliteJournal(journal).openReadOnly({ node: 'reader', clock: systemClock })
+  const streams = await reader.list()
+  expect(streams.map(({ stream }) => stream)).toEqual(['/durable/account/a', '/durable/purse/p'])
+  const bodies = await Promise.all(streams.map(({ stream }) => reader.read(stream, 0)))
+  expect(JSON.stringify(bodies)).not.toMatch(/66\d|boat/)
+  expect((await reader.verify()).problems).toEqual([])
+  await reader.close()
+})
