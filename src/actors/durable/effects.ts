@@ -50,6 +50,9 @@ export type EffectFunction<Value> = (run: EffectRun) => Value | PromiseLike<Valu
 /** The same key for every attempt of an effect: of its actor and its key only. */
 export const idempotencyKeyOf = (stream: string, key: string): string => hashOf(`${stream}\n${key}`)
 
+/** Milliseconds after which a handler that does not ask for an outcome of the journal is taken to have changed. */
+export const stuckMs = 10_000
+
 /** Runs code of an effect as nobody's handler: what it asks and tells is its own, and no replay goes through it. */
 export type Detached = <T>(run: () => T) => T
 
@@ -125,18 +128,48 @@ class Effect {
     if (known !== undefined) return this.#valueOf(known)
     if (this.#turn !== undefined) this.#turn.ranEffects = true
     const scripted = script?.take(this.#key)
-    if (scripted !== undefined) {
-      const outcome = await scripted
-      ledger.outcome(outcome)
-      return this.#valueOf(outcome)
+    if (script === undefined || scripted === undefined) return this.#show(await this.#outcome())
+    const outcome = await scripted
+    ledger.outcome(outcome)
+    try {
+      return await this.#valueOf(outcome)
+    } finally {
+      script.passed()
     }
+  }
+
+  async #outcome(): Promise<Outcome> {
     // What has not begun when the actor is to stop is not in doubt in the next life.
     if (this.#isCutOff()) return this.#interrupt()
     const settled = await this.#begin()
-    if (settled !== undefined) return this.#valueOf(settled)
+    if (settled !== undefined) return settled
     this.#checkFence()
     if (this.#isCutOff()) return this.#interrupt()
-    return this.#valueOf(await this.#runNow())
+    return this.#runNow()
+  }
+
+  /** Lets the handler see an outcome when a replay would: after those that the journal has already, one at a time. */
+  async #show(outcome: Outcome): Promise<unknown> {
+    const turn = this.#turn
+    if (turn === undefined) return this.#valueOf(outcome)
+    const emptied = turn.script?.emptied
+    if (emptied !== undefined) await this.#atMost(emptied)
+    const outlet = turn.outlet(this.#cell.kernel.later)
+    await outlet.enter()
+    try {
+      return await this.#valueOf(outcome)
+    } finally {
+      outlet.leave()
+    }
+  }
+
+  /** A handler that has changed may never ask for what is there: then its end says so. */
+  async #atMost(emptied: Promise<void>): Promise<void> {
+    const { clock } = this.#cell.kernel
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = clock.setTimeout(resolve, stuckMs)
+    await Promise.race([emptied, late])
+    clock.clearTimeout(timer)
   }
 
   /** Whether the handler goes on in the next life. The last words of an actor, and a chart, end on their own. */

@@ -6,6 +6,7 @@ import type { Cell } from '../cell.ts'
 import { parseInput } from '../input.ts'
 import { Envelope, isInJournal } from '../envelope.ts'
 import { openEntry, openSnapshot, type Intent, type Outcome, type Taken } from './bodies.ts'
+import { stuckMs } from './effects.ts'
 import { EchelonError } from '../../core/errors.ts'
 import { describeError } from '../../core/exit.ts'
 import { ReplayDivergedError, StreamMismatchError } from './errors.ts'
@@ -35,8 +36,6 @@ interface Effects {
 
 /** A stream with so many entries to go through says how far it is every so many. */
 const progressEvery = 10_000
-/** Milliseconds after which a handler that waits for an effect that does not come is taken to have changed. */
-const stuckMs = 10_000
 
 /**
  * Brings one actor back: its snapshot, then the entries after it. Messages that were handled are gone through again with

@@ -30,6 +30,7 @@ export class Script {
   #isPumping = false
   /** Effects that the handler has asked for and that had not ended when it was handled: those that lose a race. */
   readonly #open: Begun[] = []
+  #emptied: PromiseWithResolvers<void> | undefined
 
   /** `later` runs a task as a macrotask. */
   constructor(
@@ -102,16 +103,32 @@ export class Script {
       throw new ReplayDivergedError(this.stream, left.seq, `the handler ended without effect '${left.intent.key}'`)
   }
 
-  /** Gives out outcomes in the order in which they came, each after what the one before set off. */
+  /** Resolves when all outcomes of the journal were given out; undefined when they were already. */
+  get emptied(): Promise<void> | undefined {
+    if (this.#isEmpty) return undefined
+    this.#emptied ??= Promise.withResolvers<void>()
+    return this.#emptied.promise
+  }
+
+  get #isEmpty(): boolean {
+    return this.#next === this.#ended.length && !this.#isPumping
+  }
+
+  /** The handler has the outcome that it was given: the next may come after what this one sets off. */
+  passed(): void {
+    this.#later(() => {
+      this.#isPumping = false
+      this.#pump()
+      if (this.#isEmpty) this.#emptied?.resolve()
+    })
+  }
+
+  /** Gives out outcomes in the order in which they came. `passed` follows on each. */
   #pump(): void {
     const ended = this.#ended[this.#next]
     if (this.#isPumping || ended?.resolve === undefined) return
     this.#next += 1
     this.#isPumping = true
     ended.resolve(ended.outcome)
-    this.#later(() => {
-      this.#isPumping = false
-      this.#pump()
-    })
   }
 }

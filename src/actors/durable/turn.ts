@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { seededRandom, type Random } from '../../core/random.ts'
 import type { Received } from './bodies.ts'
+import { Outlet } from './outlet.ts'
 import type { DurableTimer } from '../schedule.ts'
 import type { Script } from './script.ts'
 
@@ -36,6 +37,7 @@ export class Turn {
   /** Its handler has ended: nothing can follow from it any more. */
   isOver = false
   #random: Random | undefined
+  #outlet: Outlet | undefined
 
   constructor(
     stream: string,
@@ -86,6 +88,11 @@ export class Turn {
   messageId(seq: number): string {
     this.sent += 1
     return `${this.stream}#${seq}.${this.sent}`
+  }
+
+  /** Through which its handler sees what effects come to. */
+  outlet(later: (task: () => void) => void): Outlet {
+    return (this.#outlet ??= new Outlet(later))
   }
 
   setTimer(key: string, timer: DurableTimer | undefined): void {

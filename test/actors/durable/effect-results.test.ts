@@ -16,7 +16,7 @@ function caller(
     name: 'caller',
     durable,
     protocol: { call: question({ key: z.string() }, z.unknown()), calls: question({}, z.int()) },
-    state: () => ({ calls: 0, last: undefined }),
+    state: (): { readonly calls: number; readonly last: unknown } => ({ calls: 0, last: undefined }),
     on: {
       call: async ({ state, message: { key }, effect, reply }) => {
         const value = await effect(key, effects[key] ?? (() => key), options).catch((error: unknown) => error)
