@@ -24,7 +24,7 @@ export const MAX_FAILURES = 3
  * Milliseconds for which findings are gathered before the ledger is told: one write to the disk for all of them costs no
  * more than for one, and a killed process has lost no more than that.
  */
-const GATHER_MS = 25
+const GATHER_MS = 50
 
 /** The queue is this incarnation's own: a restarted coordinator, and its restarted examiners, begin with what is left. */
 interface State {
