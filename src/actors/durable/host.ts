@@ -4,6 +4,7 @@ import { asError } from '../../core/exit.ts'
 import type { Cell } from '../cell.ts'
 import { zombie } from '../cell-events.ts'
 import { MessageContext } from '../context.ts'
+import { Envelope } from '../envelope.ts'
 import type { HandlerLogic } from '../handler-logic.ts'
 import { isPromise } from '../handler-logic.ts'
 import type { Host } from '../host.ts'
@@ -21,7 +22,7 @@ export function durableHost(logic: HandlerLogic): Host {
   return {
     ...leanHost(logic),
     start(cell) {
-      const record = openRecord(cell, true)
+      const record = openRecord(cell, false)
       void bringBack(cell, record, rebuildOf(cell, logic), () => undefined)
     },
     react(context) {
@@ -40,7 +41,7 @@ export function durableHost(logic: HandlerLogic): Host {
 }
 
 /** Gives a cell its record, and holds its messages back until it is ready. @throws {JournalMissingError} `JOURNAL_MISSING` */
-export function openRecord(cell: Cell, hasAlarm: boolean): DurableRecord {
+export function openRecord(cell: Cell, isChart: boolean): DurableRecord {
   const { durability } = cell.kernel
   const { durable } = cell.definition
   if (durability === undefined || durable === undefined) throw new JournalMissingError(cell.path)
@@ -51,7 +52,7 @@ export function openRecord(cell: Cell, hasAlarm: boolean): DurableRecord {
         `is durable, and ${above.path} has a number for a name: another run would not find it again; give it a name`,
       )
   }
-  const record = new DurableRecord(cell, durable, durability, hasAlarm)
+  const record = new DurableRecord(cell, durable, durability, isChart)
   cell.parts.record = record
   cell.block()
   return record
@@ -71,8 +72,10 @@ export async function bringBack(cell: Cell, record: DurableRecord, rebuild: Rebu
     return
   }
   if (cell.status === 'stopped' || !record.isReady) return
+  // What came meanwhile, after whatever its first step has written.
+  for (const item of cell.queue?.waiting ?? []) if (item instanceof Envelope) record.accept(item)
   if (cell.definition.handlesSignal('actor.started')) cell.lane.forceFirst({ type: 'actor.started' })
-  record.alarm?.resume()
+  record.alarm.resume()
   record.port.activated(record)
   cell.unblock()
 }
@@ -81,7 +84,7 @@ export async function bringBack(cell: Cell, record: DurableRecord, rebuild: Rebu
 export function closeRecord(cell: Cell, isClean: boolean, state: () => unknown): void {
   const { record } = cell
   if (record === undefined) return
-  record.alarm?.stop()
+  record.alarm.stop()
   record.close(isClean ? state : undefined)
   record.port.ended(record)
 }

@@ -53,11 +53,6 @@ export class ChartDelays {
     )
   }
 
-  /** Whether this turn set or cancelled a delay of this name. */
-  has(name: string): boolean {
-    return this.#names.has(name)
-  }
-
   /** `delayMs` as `setTimeout` takes it: what is no number is none, and what is endless never comes. */
   set(id: string | undefined, delayMs: number, message: AnyEventObject): void {
     const older = id === undefined ? undefined : this.#get(id)

@@ -45,7 +45,7 @@ export function durableMachineHost(machine: AnyStateMachine): Host {
 
 /** Starts the root actor for what was brought back, or afresh. */
 function begin(cell: Cell, record: DurableRecord, machine: AnyStateMachine, rebuild: ChartRebuild): void {
-  const restored = record.isEmpty ? undefined : rebuild.resumable()
+  const restored = record.isNew ? undefined : rebuild.resumable()
   const hosted = createHosted(cell, machine, record.ledger.input, restored?.snapshot)
   const children = childrenOf(snapshotOf(hosted.actor))
   const cutOff = (restored?.interrupted ?? []).map((report) => ({ report, child: children[report.id] }))

@@ -138,7 +138,6 @@ export class Recorder {
 
   #finish(open: OpenTurn): void {
     const { context, turn, delays, event, before, after } = open
-    this.#checkActions(open)
     if (context.deferred) {
       this.#setAside(open)
       return
@@ -150,29 +149,18 @@ export class Recorder {
     this.#record.handled(turn, keptState(this.#machine, after, this.#ends), changed)
   }
 
-  /** @throws {NotReplayableError} `NOT_REPLAYABLE` */
-  #checkActions({ context: { path, message }, turn, delays }: OpenTurn): void {
-    if (turn.ranEffects)
-      throw new NotReplayableError(path, message.type, 'an effect of an action', 'let the chart invoke it')
-    for (const name of turn.timers?.keys() ?? []) {
-      if (!delays.has(name))
-        throw new NotReplayableError(path, message.type, 'a timer of an action', 'use after, or raise with a delay')
-    }
-  }
-
   /** A message that is set aside stays where it was: in the mailbox, or in the journal too. */
   #setAside({ context, turn, event, before, after }: OpenTurn): void {
-    const { path, envelope } = context
+    const { path } = context
     const refuse = (what: string, instead: string): never => {
       throw new NotReplayableError(path, event.type, what, instead)
     }
     if (context.message.type.startsWith('xstate.') || turn.received.timer !== undefined)
       refuse('stash() or postpone()', 'only messages can be set aside')
     const isSame = after.context === before.context && JSON.stringify(after.value) === JSON.stringify(before.value)
-    if (!isSame || turn.timers !== undefined || turn.sent > 0)
+    if (!isSame || turn.timers !== undefined)
       refuse('an event that is set aside', 'change nothing in the transition that stashes or postpones it')
-    // Its sender goes on when it is handled.
-    for (const output of turn.outputs ?? []) if (output !== envelope?.delivery) this.#record.release(output)
+    for (const output of turn.outputs ?? []) this.#record.release(output)
   }
 
   /** The delays of the chart are in its ledger, which wakes it; XState keeps those of its children. */

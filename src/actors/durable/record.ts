@@ -1,13 +1,12 @@
 import { TargetDownError } from '../../core/errors.ts'
 import { EntryTooLargeError } from '../../core/journal-errors.ts'
-import { asError, exits } from '../../core/exit.ts'
+import { asError, describeError, exits } from '../../core/exit.ts'
 import type { Blob, EntryKind, NewEntry, Snapshot } from '../../core/journal.ts'
 import { outside } from '../ambient.ts'
 import type { Message } from '../../core/message.ts'
 import type { Cell } from '../cell.ts'
 import type { Envelope } from '../envelope.ts'
 import type { Failed, Handled, Intent, Outcome, Received, Taken } from './bodies.ts'
-import { NotSerializableError } from './errors.ts'
 import { digestOf, Ledger } from './ledger.ts'
 import type { Durability } from './options.ts'
 import type { DurabilityPort } from './port.ts'
@@ -39,9 +38,10 @@ interface Draft {
 }
 
 export const failureOf = (error: unknown): Failed['error'] => {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  if (!(error instanceof Error)) return { name: 'Error', message: describeError(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  return { name: error.name, message: error.message, ...(code === undefined ? {} : { code }) }
+  // Anybody may have set them to anything.
+  return { name: String(error.name), message: String(error.message), ...(code === undefined ? {} : { code }) }
 }
 
 /**
@@ -57,12 +57,15 @@ export class DurableRecord {
   readonly stream: string
   readonly options: Durability
   readonly port: DurabilityPort
-  /** Undefined for a chart, whose timers XState keeps. */
-  readonly alarm: TimerAlarm | undefined
+  readonly alarm: TimerAlarm
+  /** Whether its turns are transitions of a chart, which a replay goes through without any action. */
+  readonly isChart: boolean
   /** Grows while it is brought back: see `recovery.ts`. */
   ledger: Ledger
   /** What the journal says about messages that were begun before a crash, by their entry. */
   readonly begun = new Map<number, { readonly script: Script; readonly atMs: number }>()
+  /** The entries of messages whose handler has begun effects and is not at its end. */
+  readonly #open = new Set<number>()
   /** Effects that run now. */
   readonly running = new Map<string, Promise<unknown>>()
   /** Whether something else of its logic is going on: what a chart invoked, or waits for. */
@@ -71,6 +74,7 @@ export class DurableRecord {
   lastBusyMs: number
   #ready = Promise.withResolvers<void>()
   #isReady = false
+  #isNew = false
   #seq = 0
   #draft: Draft | undefined
   /** Appends that are not acknowledged yet, and the entries in them. */
@@ -85,13 +89,14 @@ export class DurableRecord {
   #stateBytes = 0
   #checkCredit = 0
 
-  constructor(cell: Cell, options: Durability, port: DurabilityPort, hasAlarm: boolean) {
+  constructor(cell: Cell, options: Durability, port: DurabilityPort, isChart: boolean) {
     this.cell = cell
     this.stream = cell.path
     this.options = options
     this.port = port
     this.ledger = new Ledger(cell.definition.name, cell.input, options.window)
-    this.alarm = hasAlarm ? new TimerAlarm(this) : undefined
+    this.isChart = isChart
+    this.alarm = new TimerAlarm(this)
     this.lastBusyMs = cell.kernel.clock.now()
     // Whoever waits learns of a failure; nobody may be waiting.
     this.#ready.promise.catch(() => undefined)
@@ -111,6 +116,7 @@ export class DurableRecord {
   /** `seq`: the last entry on disk; the counts are of what came after the snapshot. */
   becomeReady(seq: number, entries: number, bytes: number): void {
     this.#seq = seq
+    this.#isNew = seq === 0
     this.#entriesSinceSnapshot = entries
     this.#bytesSinceSnapshot = bytes
     this.#isReady = true
@@ -129,15 +135,14 @@ export class DurableRecord {
 
   // ---- entries ------------------------------------------------------------------------------------------------------
 
-  /** Whether nothing was ever written to its stream. */
-  get isEmpty(): boolean {
-    return this.#seq === 0
+  /** Whether nothing was on disk when it was brought back: its logic begins just now. */
+  get isNew(): boolean {
+    return this.#isNew
   }
 
   /** A turn for a message that was taken from the mailbox. `timer`: it is the delayed event of this name. */
   open(message: Message, delivery: Delivery | undefined, timer?: string): Turn {
-    const { stream, ledger } = this
-    const isChart = this.alarm === undefined
+    const { stream, ledger, isChart } = this
     const nowMs = this.#nowMs
     this.lastBusyMs = this.cell.kernel.clock.now()
     if (delivery === undefined) {
@@ -150,12 +155,14 @@ export class DurableRecord {
     const seq = delivery.kind === 'received' ? delivery.seq : (delivery.seq ?? this.#accept(message, delivery))
     const begun = this.begun.get(seq)
     this.begun.delete(seq)
+    if (begun !== undefined) this.#open.add(seq)
     const received = ledger.pending.get(seq) ?? { message }
     return new Turn(stream, ledger.turns, begun?.atMs ?? nowMs, seq, received, begun?.script, isChart)
   }
 
-  /** The first entry of a stream. */
+  /** The first entry of a stream, unless it has one. */
   created(atMs: number): void {
+    if (this.#seq > 0) return
     const { definition, input } = this.ledger
     this.#push('created', atMs, input === undefined ? { definition } : { definition, input })
   }
@@ -182,6 +189,7 @@ export class DurableRecord {
 
   intent(body: Intent): void {
     this.#push('intent', this.#nowMs, body)
+    if (body.of !== undefined) this.#open.add(body.of)
     this.ledger.intent(body)
   }
 
@@ -197,11 +205,14 @@ export class DurableRecord {
     if (turn.isReplay) return
     if (changed || turn.leavesTrace) {
       const digest = this.#check(state.digested)
+      // Checked before anything says that it was handled.
+      const text = this.#isSnapshotDue ? encode(state.kept(), 'state') : undefined
       const body: Handled = { ...takenBy(turn), ...(digest === undefined ? {} : { digest }) }
       this.#push('handled', turn.atMs, body)
       this.ledger.handled(body, turn.atMs, turn.timers)
-      if (turn.timers !== undefined || turn.received.timer !== undefined) this.alarm?.rearm()
-      this.#considerSnapshot(state.kept)
+      if (turn.timers !== undefined || turn.received.timer !== undefined) this.alarm.rearm()
+      if (turn.of !== undefined) this.#open.delete(turn.of)
+      if (text !== undefined) this.#takeSnapshot(text)
     }
     for (const output of turn.outputs ?? []) this.release(output)
   }
@@ -216,9 +227,8 @@ export class DurableRecord {
     if (this.cell.aborted) return
     const body: Failed = { ...takenBy(turn), error: failureOf(error) }
     // What cannot be written down is named at least.
-    if (error instanceof NotSerializableError && body.message !== undefined) {
-      body.message = { type: body.message.type }
-    }
+    if (body.message !== undefined && !isData(body.message)) body.message = { type: body.message.type }
+    if (turn.of !== undefined) this.#open.delete(turn.of)
     this.#push('failed', turn.atMs, body)
     this.ledger.failed(body, turn.atMs)
   }
@@ -257,9 +267,9 @@ export class DurableRecord {
    * its messages again.
    */
   close(state: (() => unknown) | undefined): void {
-    if (state !== undefined && this.#isReady && this.#failure === undefined && this.#entriesSinceSnapshot > 0) {
+    if (state !== undefined && this.#isReady && this.#failure === undefined && this.#mayTakeLast) {
       try {
-        this.#takeSnapshot(state)
+        this.#takeSnapshot(encode(state(), 'state'))
       } catch (error) {
         this.cell.kernel.observerFailed(`last snapshot of ${this.stream}`, error)
       }
@@ -267,6 +277,11 @@ export class DurableRecord {
     // What was handled goes to the disk now, before the next incarnation reads what is there.
     this.#flush()
     this.#isReady = false
+  }
+
+  /** A snapshot does not know how far a handler has come, so one that was cut off goes on by its entries. */
+  get #mayTakeLast(): boolean {
+    return this.#entriesSinceSnapshot > 0 && this.#open.size === 0 && this.begun.size === 0
   }
 
   get #nowMs(): number {
@@ -365,15 +380,16 @@ export class DurableRecord {
     return digestOf(text)
   }
 
-  /** After so many entries or bytes, but not before the entries weigh half as much as the snapshot would. */
-  #considerSnapshot(state: () => unknown): void {
+  /** With one more entry: after so many entries or bytes, but not before they weigh half as much as the snapshot would. */
+  get #isSnapshotDue(): boolean {
     const { snapshotEntries, snapshotBytes } = this.options
-    const isDue = this.#entriesSinceSnapshot >= snapshotEntries || this.#bytesSinceSnapshot >= snapshotBytes
-    if (isDue && this.#bytesSinceSnapshot * 2 >= this.#snapshotBytes) this.#takeSnapshot(state)
+    const isDue = this.#entriesSinceSnapshot + 1 >= snapshotEntries || this.#bytesSinceSnapshot >= snapshotBytes
+    return isDue && this.#bytesSinceSnapshot * 2 >= this.#snapshotBytes
   }
 
-  #takeSnapshot(state: () => unknown): void {
-    const { body, blobs } = this.ledger.snapshot(state())
+  /** `state`: its text. */
+  #takeSnapshot(state: string): void {
+    const { body, blobs } = this.ledger.snapshot(state)
     this.#snapshotBytes = body.length
     if (body.length > largestSnapshot) {
       // The entries do without; to refuse them with it would stop the actor for good.
@@ -384,6 +400,15 @@ export class DurableRecord {
     this.#drafted.snapshot = { seq: this.#seq, version: this.options.version, atMs: this.#nowMs, body, blobs }
     this.#entriesSinceSnapshot = 0
     this.#bytesSinceSnapshot = 0
+  }
+}
+
+function isData(message: Message): boolean {
+  try {
+    encode(message)
+    return true
+  } catch {
+    return false
   }
 }
 

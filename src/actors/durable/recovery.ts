@@ -266,7 +266,6 @@ export class Recovery {
       this.#cell.lane.forceFirst(new Envelope(message, undefined, undefined, undefined, undefined, delivery))
     }
     record.becomeReady(this.#seq, this.#entries, this.#bytes)
-    for (const item of this.#cell.queue?.waiting ?? []) if (item instanceof Envelope) record.accept(item)
   }
 
   #sayProgress(): void {

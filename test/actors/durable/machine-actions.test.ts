@@ -1,0 +1,408 @@
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { defineActor, message, question, type ActorContext, type RefOf } from 'echelon'
+import { assign, fromPromise } from 'xstate'
+import { Lab } from './machine-lab.ts'
+
+/* What actions of a durable chart may do to the world: it happens once the turn is on disk, and not in a replay. */
+
+const path = '/durable/chart/c'
+
+const protocol = {
+  go: message(),
+  note: message({ text: z.string() }),
+  wait: message(),
+  open: message(),
+  look: question({}, z.string()),
+}
+
+const inbox = defineActor({
+  name: 'inbox',
+  protocol: { mail: message({ text: z.string() }) },
+  state: (): readonly string[] => [],
+  on: { mail: ({ state, message: { text } }) => [...state, text] },
+})
+
+describe.each([
+  ['a message', 'go'],
+  ['a delayed event', 'wait'],
+  ['the end of what it invoked', 'open'],
+] as const)('actions of a transition for %s', (_, type) => {
+  /** It does `action` when it is told `go`, 100 ms after it is told `wait`, or when what `open` invokes is done. */
+  const acting = (act: string, runs: string[], mail: RefOf<typeof inbox>) =>
+    defineActor({
+      name: 'chart',
+      durable: true,
+      protocol,
+      machine: ({ setup, act: acts, reply, stash, postpone, unstashAll }) => {
+        const actions = {
+          tell: acts((actor, { event }) => {
+            runs.push(`${actor.path} ${event.type}`)
+            mail.tell({ type: 'mail', text: 'hello' })
+          }),
+          reply: reply(() => 'answer' as never),
+          stash,
+          postpone,
+          unstashAll,
+          spawn: acts((actor) => actor.spawn(inbox)),
+          watch: acts((actor) => {
+            actor.watch(actor.self)
+          }),
+          timer: acts((actor) => {
+            actor.timers.after('x', 5, { type: 'go' })
+          }),
+          effect: acts((actor) => actor.effect('x', () => 1)),
+          ask: acts((actor) => actor.self.ask({ type: 'look' })),
+          stop: acts((actor) => {
+            actor.stop()
+          }),
+        } as const
+        const action = actions[act as keyof typeof actions] as never
+        return setup({
+          types: { context: {} as { readonly done: number } },
+          actors: { work: fromPromise(() => Promise.resolve(1)) },
+        }).createMachine({
+          context: { done: 0 },
+          initial: 'idle',
+          states: {
+            idle: {
+              on: { go: { target: 'done', actions: action }, wait: 'waiting', open: 'working' },
+            },
+            waiting: { after: { 100: { target: 'done', actions: action } } },
+            working: { invoke: { src: 'work', onDone: { target: 'done', actions: action } } },
+            done: { entry: assign({ done: ({ context }) => context.done + 1 }) },
+          },
+          on: { look: { actions: reply(({ self }) => JSON.stringify(self.getSnapshot().value)) } },
+        })
+      },
+    })
+
+  const start = async (act: string) => {
+    const lab = new Lab()
+    const runs: string[] = []
+    const t = await lab.start()
+    const mail = t.runtime.spawn(inbox)
+    const chart = acting(act, runs, mail)
+    const problems: unknown[] = []
+    t.runtime.on('failed', ({ error }) => problems.push(error))
+    const ref = t.runtime.get(chart, 'c')
+    ref.tell({ type })
+    await t.advance(100)
+    return { lab, runs, chart, t, problems, mail, ref }
+  }
+
+  test('given act, then it has its actor, what it tells is told once, and a replay does not act again', async () => {
+    const { lab, runs, chart, mail, problems, ref } = await start('tell')
+    expect(problems).toEqual([])
+    expect(mail.snapshot.context).toEqual(['hello'])
+    expect(ref.snapshot).toMatchObject({ value: 'done', context: { done: 1 } })
+    const t = await lab.start()
+    expect(await t.until(t.runtime.get(chart, 'c').ask({ type: 'look' }))).toBe('"done"')
+    expect(runs).toHaveLength(1)
+  })
+
+  test('given a durable message to another, then it is sent once the transition is on disk, and once', async () => {
+    const lab = new Lab()
+    const diary = defineActor({
+      name: 'diary',
+      durable: true,
+      protocol: { write: message(), pages: question({}, z.int()) },
+      state: () => 0,
+      on: {
+        write: ({ state }) => state + 1,
+        pages: ({ state, reply }) => {
+          reply(state)
+        },
+      },
+    })
+    const chart = defineActor({
+      name: 'chart',
+      durable: true,
+      protocol,
+      machine: ({ setup, act }) => {
+        const write = async ({ get }: Pick<ActorContext, 'get'>): Promise<void> => {
+          await get(diary, 'd').tell({ type: 'write' }, { durable: true })
+        }
+        return setup({ actors: { work: fromPromise(() => Promise.resolve(1)) } }).createMachine({
+          initial: 'idle',
+          states: {
+            idle: { on: { go: { target: 'done', actions: act(write) }, wait: 'waiting', open: 'working' } },
+            waiting: { after: { 100: { target: 'done', actions: act(write) } } },
+            working: { invoke: { src: 'work', onDone: { target: 'done', actions: act(write) } } },
+            done: {},
+          },
+        })
+      },
+    })
+    for (let process = 0; process < 3; process += 1) {
+      const t = await lab.start({ definitions: [chart, diary] })
+      if (process === 0) t.runtime.get(chart, 'c').tell({ type })
+      else t.runtime.get(chart, 'c').subscribe(() => undefined)
+      await t.advance(100)
+      expect(await t.until(t.runtime.get(diary, 'd').ask({ type: 'pages' }))).toBe(1)
+    }
+  })
+
+  test('given stop, then the chart ends normally, and is there again when it is asked', async () => {
+    const { lab, chart, problems } = await start('stop')
+    expect(problems).toEqual([])
+    const t = await lab.start()
+    expect(await t.until(t.runtime.get(chart, 'c').ask({ type: 'look' }))).toBe('"done"')
+  })
+
+  test.each([
+    ['spawn', 'NOT_REPLAYABLE'],
+    ['watch', 'NOT_REPLAYABLE'],
+    ['timer', 'NOT_REPLAYABLE'],
+    ['reply', 'REPLY_MISUSED'],
+  ])(
+    'given %s, then it is refused by name, the event is given up, and the state is the one before',
+    async (act, code) => {
+      const { lab, problems, chart } = await start(act)
+      expect(problems[0]).toMatchObject({ code })
+      const t = await lab.start({ definitions: [chart] })
+      const again: unknown[] = []
+      t.runtime.on('failed', ({ error }) => again.push(error))
+      const value = { go: '"idle"', wait: '"waiting"', open: '"working"' }[type]
+      if (type === 'open') {
+        // The end that it could not take is lost with its process: it is told that what it invoked was interrupted.
+        t.runtime.get(chart, 'c').subscribe(() => undefined)
+        await t.settle()
+        expect(again[0]).toMatchObject({ code: 'INTERRUPTED' })
+        return
+      }
+      expect(await t.until(t.runtime.get(chart, 'c').ask({ type: 'look' }))).toBe(value)
+      expect(again).toEqual([])
+    },
+  )
+
+  test.each(['ask', 'effect'])(
+    'given %s, which no replay could give again, then that is the failure of the chart',
+    async (act) => {
+      const { problems } = await start(act)
+      expect(problems[0]).toMatchObject({ code: 'NOT_REPLAYABLE' })
+    },
+  )
+})
+
+describe('setting aside', () => {
+  const gate = (how: 'stash' | 'postpone', opensBy: 'message' | 'delay' | 'end') =>
+    defineActor({
+      name: 'chart',
+      durable: { snapshotEvery: { entries: 4 } },
+      protocol,
+      machine: ({ setup, stash, postpone, unstashAll, reply }) => {
+        const open = { target: 'open', actions: how === 'stash' ? [unstashAll] : [] } as const
+        return setup({
+          types: { context: {} as { readonly seen: readonly string[] } },
+          actors: { work: fromPromise(() => Promise.resolve(1)) },
+        }).createMachine({
+          context: { seen: [] },
+          initial: 'shut',
+          states: {
+            shut: {
+              on: {
+                note: { actions: how === 'stash' ? stash : postpone },
+                ...(opensBy === 'message' ? { open } : { open: 'opening' }),
+              },
+            },
+            opening: {
+              on: { note: { actions: how === 'stash' ? stash : postpone } },
+              ...(opensBy === 'delay' ? { after: { 100: open } } : { invoke: { src: 'work', onDone: open } }),
+            },
+            open: {
+              on: { note: { actions: assign({ seen: ({ context, event }) => [...context.seen, event.text] }) } },
+            },
+          },
+          on: { look: { actions: reply(({ context }) => context.seen.join()) } },
+        })
+      },
+    })
+
+  const cases = (['stash', 'postpone'] as const).flatMap((how) =>
+    (['message', 'delay', 'end'] as const).flatMap((by) => [true, false].map((durable) => [how, by, durable] as const)),
+  )
+
+  test.each(cases)(
+    'given messages under %s until a %s lets them in (durable: %s), then they come in their order',
+    async (how, by, isDurable) => {
+      const lab = new Lab()
+      const chart = gate(how, by)
+      const t = await lab.start()
+      const problems: unknown[] = []
+      t.runtime.on('failed', ({ error }) => problems.push(error))
+      const ref = t.runtime.get(chart, 'c')
+      for (const text of ['a', 'b', 'c']) {
+        if (isDurable) await t.until(ref.tell({ type: 'note', text }, { durable: true }))
+        else ref.tell({ type: 'note', text })
+      }
+      ref.tell({ type: 'open' })
+      await t.advance(100)
+      expect(problems).toEqual([])
+      expect(await t.until(ref.ask({ type: 'look' }))).toBe('a,b,c')
+      const again = await lab.start()
+      expect(await again.until(again.runtime.get(chart, 'c').ask({ type: 'look' }))).toBe('a,b,c')
+    },
+  )
+
+  test.each(['stash', 'postpone'] as const)(
+    'given durable messages under %s and a process that ends, then they are not lost, and none comes twice',
+    async (how) => {
+      const lab = new Lab()
+      const chart = gate(how, 'message')
+      for (const text of ['a', 'b', 'c']) {
+        const t = await lab.start({ definitions: [chart] })
+        await t.until(t.runtime.get(chart, 'c').tell({ type: 'note', text }, { durable: true }))
+      }
+      const last = await lab.start({ definitions: [chart] })
+      await last.until(last.runtime.get(chart, 'c').tell({ type: 'open' }, { durable: true }))
+      expect(await last.until(last.runtime.get(chart, 'c').ask({ type: 'look' }))).toBe('a,b,c')
+      const again = await lab.start({ definitions: [chart] })
+      expect(await again.until(again.runtime.get(chart, 'c').ask({ type: 'look' }))).toBe('a,b,c')
+      expect(await lab.wakeAtMs(path)).toBe(null)
+    },
+  )
+
+  test('given a question that is set aside, then it is answered once it is let in', async () => {
+    const lab = new Lab()
+    const chart = defineActor({
+      name: 'chart',
+      durable: true,
+      protocol,
+      machine: ({ setup, postpone, reply }) =>
+        setup({}).createMachine({
+          initial: 'shut',
+          states: {
+            shut: { on: { look: { actions: postpone }, open: 'open' } },
+            open: { on: { look: { actions: reply(() => 'open') } } },
+          },
+        }),
+    })
+    const t = await lab.start()
+    const ref = t.runtime.get(chart, 'c')
+    const asked = ref.ask({ type: 'look' })
+    ref.tell({ type: 'open' })
+    expect(await t.until(asked)).toBe('open')
+  })
+
+  test('given a message that is set aside, then what was told in its transition is told all the same', async () => {
+    const lab = new Lab()
+    const t = await lab.start()
+    const mail = t.runtime.spawn(inbox)
+    const chart = defineActor({
+      name: 'chart',
+      durable: true,
+      protocol,
+      machine: ({ setup, act, stash }) =>
+        setup({}).createMachine({
+          on: {
+            go: {
+              actions: [
+                act(() => {
+                  mail.tell({ type: 'mail', text: 'later' })
+                }),
+                stash,
+              ],
+            },
+          },
+        }),
+    })
+    t.runtime.get(chart, 'c').tell({ type: 'go' })
+    await t.settle()
+    expect(mail.snapshot.context).toEqual(['later'])
+  })
+
+  test.each([
+    ['a transition that changes the state', 'go'],
+    ['a delayed event', 'wait'],
+    ['the end of what it invoked', 'open'],
+  ] as const)('given %s, when it is set aside, then that is refused by name', async (_, type) => {
+    const lab = new Lab()
+    const chart = defineActor({
+      name: 'chart',
+      durable: true,
+      protocol,
+      machine: ({ setup, stash }) =>
+        setup({ actors: { work: fromPromise(() => Promise.resolve(1)) } }).createMachine({
+          initial: 'idle',
+          states: {
+            idle: { on: { go: { target: 'gone', actions: stash }, wait: 'waiting', open: 'working' } },
+            waiting: { after: { 100: { actions: stash } } },
+            working: { invoke: { src: 'work', onDone: { actions: stash } } },
+            gone: {},
+          },
+        }),
+    })
+    const t = await lab.start()
+    const problems: unknown[] = []
+    t.runtime.on('failed', ({ error }) => problems.push(error))
+    t.runtime.get(chart, 'c').tell({ type })
+    await t.advance(100)
+    expect(problems[0]).toMatchObject({ code: 'NOT_REPLAYABLE' })
+  })
+})
+
+describe('answers', () => {
+  const counter = defineActor({
+    name: 'chart',
+    durable: true,
+    protocol: { next: question({}, z.int()) },
+    machine: ({ setup, reply }) =>
+      setup({ types: { context: {} as { readonly count: number } } }).createMachine({
+        context: { count: 0 },
+        on: {
+          next: {
+            actions: [assign({ count: ({ context }) => context.count + 1 }), reply(({ context }) => context.count)],
+          },
+        },
+      }),
+  })
+
+  test.each([1, 2, 3].flatMap((append) => [true, false].map((written) => ({ append, written }))))(
+    'given a process that dies at append $append (written: $written), then an answer that was given is on disk, and numbers ascend',
+    async (cut) => {
+      const lab = new Lab()
+      const answers: number[] = []
+      for (const options of [{ cut }, {}]) {
+        const t = await lab.start({}, options)
+        for (let at = 0; at < 3; at += 1) {
+          t.runtime
+            .get(counter, 'c')
+            .ask({ type: 'next' })
+            .then(
+              (answer) => answers.push(answer),
+              () => undefined,
+            )
+          await t.settle()
+        }
+      }
+      expect(answers).toEqual([...new Set(answers)].toSorted((a, b) => a - b))
+      expect(answers.length).toBeGreaterThanOrEqual(3)
+    },
+  )
+})
+
+test('given a new chart whose first message is a durable one, then its first state is entered, with its actions', async () => {
+  const lab = new Lab()
+  const entered: string[] = []
+  const chart = defineActor({
+    name: 'chart',
+    durable: true,
+    protocol,
+    machine: ({ setup }) =>
+      setup({ actors: { work: fromPromise(() => Promise.resolve(1)) } }).createMachine({
+        initial: 'idle',
+        states: {
+          idle: { entry: () => entered.push('idle'), invoke: { src: 'work', onDone: 'worked' }, on: { go: 'gone' } },
+          worked: { entry: () => entered.push('worked'), on: { go: 'gone' } },
+          gone: {},
+        },
+      }),
+  })
+  const t = await lab.start()
+  const ref = t.runtime.get(chart, 'c')
+  await t.until(ref.tell({ type: 'note', text: '' }, { durable: true }))
+  await t.settle()
+  expect([entered, ref.snapshot.value]).toEqual([['idle', 'worked'], 'worked'])
+  expect((await lab.entries(path)).map(({ kind }) => kind)).toEqual(['created', 'received', 'handled', 'handled'])
+})
