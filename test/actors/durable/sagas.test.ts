@@ -37,13 +37,21 @@ class Bank {
 /** Dies once for each step that says so, and each time kills the process that asks. */
 class Fate {
   readonly #used = new Set<string>()
-  isDead = false
+  #isDead = false
+
+  get isDead(): boolean {
+    return this.#isDead
+  }
+
+  revive(): void {
+    this.#isDead = false
+  }
 
   /** Whether the process is gone now. */
   strikes(key: string): boolean {
     if (this.#used.has(key)) return false
     this.#used.add(key)
-    this.isDead = true
+    this.#isDead = true
     return true
   }
 }
@@ -136,7 +144,7 @@ test('given sagas of random effects, when processes end in effects and at commit
         // Later ones live for ever, so that it ends.
         const [commits = 0] = [...lifetimes.take(1)]
         if (process < 10) world.dieAfter(commits)
-        fate.isDead = false
+        fate.revive()
         const t = await live(world, definition, bank, before)
         before = t
         // Whoever wants it asks again until it is acknowledged: it is one message.
