@@ -105,6 +105,7 @@ async function journalOfALife(): Promise<{ readonly journal: JournalSource; read
 /** As `liveThroughEverything`, for durable actors. */
 async function liveDurably(test: TestRuntime, breakDisk: () => void): Promise<void> {
   const { runtime } = test
+  runtime.get(keeper, 'a').tell({ type: 'keep.count' })
   await test.settle()
   runtime.inDoubt[0]?.settle({ kind: 'value', value: 'done' })
   await test.advance(60_000)
@@ -116,7 +117,7 @@ async function liveDurably(test: TestRuntime, breakDisk: () => void): Promise<vo
 describe('events', () => {
   test('given a listener for everything, then every type comes, with its origin', async () => {
     const { journal, breakDisk } = await journalOfALife()
-    const test = await createTestRuntime({ node: 'here', journal, definitions: [keeper] })
+    const test = await createTestRuntime({ node: 'here', journal })
     const events: RuntimeEvent[] = []
     test.runtime.onAny((event) => events.push(event))
     await liveThroughEverything(test)

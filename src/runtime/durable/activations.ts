@@ -132,9 +132,9 @@ export class Activations {
     deadLetters.add({ to: path, message, reason: 'stopped', error, atMs: clock.wallNow() }, () => undefined)
   }
 
-  // One whose supervisor starts it again soon keeps its place.
-  #takes(cell: Cell): boolean {
-    return cell.status === 'running' || cell.status === 'starting'
+  // One that was told to stop takes nothing more, though it may still be at its last message.
+  #takes({ status, aborted }: Cell): boolean {
+    return (status === 'running' || status === 'starting') && !aborted
   }
 
   async #afterEnd(ref: DurableRef, first: Cell): Promise<void> {
