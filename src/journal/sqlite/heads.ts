@@ -109,7 +109,8 @@ export class Heads {
     this.#young.set(head.name, head)
   }
 
-  create(name: string): Head {
+  /** Begins a stream after `baseSeq`: its chain begins there, and `atMs` is its time until there is an entry. */
+  create(name: string, baseSeq = 0, atMs = 0): Head {
     // A copy: what is cut out of a large message would keep all of it.
     const own = Buffer.from(name).toString()
     const seed = seedOf(own)
@@ -117,10 +118,10 @@ export class Heads {
       id: this.#nextId,
       name: own,
       position: 0,
-      seq: 0,
+      seq: baseSeq,
       entryCrc: seed,
-      atMs: 0,
-      baseSeq: 0,
+      atMs,
+      baseSeq,
       baseCrc: seed,
       snapshotSeq: 0,
       wakeAtMs: null,
@@ -134,9 +135,9 @@ export class Heads {
   /** Before a head is changed in a transaction. `urgent`: its row has to be written in it. */
   touch(head: Head, urgent: boolean): void {
     if (head.changedIn !== this.#transaction) {
-      head.changedIn = this.#transaction
       this.#changed.push(head)
       this.#before.push(new Head(head))
+      head.changedIn = this.#transaction
     }
     if (urgent) this.#urgent.add(head)
   }
@@ -201,20 +202,10 @@ export class Heads {
   }
 
   rolledBack(): void {
-    for (const [
-      index,
-      { position, seq, entryCrc, atMs, baseSeq, baseCrc, snapshotSeq, wakeAtMs },
-    ] of this.#before.entries())
-      Object.assign(this.#changed[index] ?? {}, {
-        position,
-        seq,
-        entryCrc,
-        atMs,
-        baseSeq,
-        baseCrc,
-        snapshotSeq,
-        wakeAtMs,
-      })
+    for (const [index, head] of this.#changed.entries()) {
+      const { isLate, changedIn } = head
+      Object.assign(head, this.#before[index], { isLate, changedIn })
+    }
     for (const { id, name } of this.#created) {
       this.#young.delete(name)
       this.#old.delete(name)

@@ -34,10 +34,10 @@ export function openWriter(setup: StoreSetup, post: (progress: Progress) => void
   const looking = connect(file, true)
   try {
     const tables = new Tables(looking)
-    tables.run('BEGIN') // one state of the file: whoever has it may be writing
-    refuseIfHeld(tables, setup)
-    check(tables, file, witnessed)
-    tables.run('COMMIT')
+    tables.consistently(() => {
+      refuseIfHeld(tables, setup)
+      check(tables, file, witnessed)
+    })
   } finally {
     looking.close()
   }
@@ -75,9 +75,10 @@ export function openReader(file: string, post: (progress: Progress) => void): Re
   const heads = new Heads(tables, true)
   let damage: Fault | undefined
   try {
-    tables.run('BEGIN')
-    check(tables, file, witnessed)
-    recover(tables, heads, post)
+    tables.consistently(() => {
+      check(tables, file, witnessed)
+      recover(tables, heads, post)
+    })
   } catch (error) {
     damage = faultOf(error)
     if (damage.code !== 'JOURNAL_CORRUPT') {
@@ -85,7 +86,6 @@ export function openReader(file: string, post: (progress: Progress) => void): Re
       throw error
     }
   }
-  tables.run('COMMIT')
   return { tables, heads, witnessed, damage }
 }
 

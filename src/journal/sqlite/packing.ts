@@ -2,7 +2,7 @@ import type { Append, NewEntry } from '../../core/journal.ts'
 import { kinds } from './checksum.ts'
 
 /** What is rare in an append, as it is. */
-type Extra = Pick<Append, 'snapshot' | 'blobs' | 'lease'>
+type Extra = Pick<Append, 'baseSeq' | 'snapshot' | 'blobs' | 'lease'>
 
 /**
  * Many calls of `append` as one message: all texts in one and all numbers in one, since each object on its own costs
@@ -26,9 +26,9 @@ export class Packer {
   add(call: readonly Append[]): void {
     const numbers = this.#numbers
     numbers.push(call.length)
-    for (const { stream, expectedSeq, entries, snapshot, blobs, wakeAtMs, lease } of call) {
-      const hasExtra = snapshot !== undefined || blobs !== undefined || lease !== undefined
-      if (hasExtra) this.#extras.push({ snapshot, blobs, lease })
+    for (const { stream, expectedSeq, baseSeq, entries, snapshot, blobs, wakeAtMs, lease } of call) {
+      const hasExtra = baseSeq !== undefined || snapshot !== undefined || blobs !== undefined || lease !== undefined
+      if (hasExtra) this.#extras.push({ baseSeq, snapshot, blobs, lease })
       this.#texts.push(stream)
       numbers.push(stream.length, expectedSeq, wakeAtMs ?? NaN, hasExtra ? 1 : 0, entries.length)
       this.entries += entries.length

@@ -167,13 +167,18 @@ export class Reading {
       .slice(0, limit)
   }
 
-  count(): { readonly streams: number; readonly entries: number; readonly bytes: number } {
-    const { streams, entries } = this.#tables.get<{ streams: number; entries: number | null }>(
+  *count(): Generator<undefined, { streams: number; entries: number; bytes: number }> {
+    const counts = this.#tables.get<{ streams: number; entries: number | null }>(
       'SELECT count(*) AS streams, sum(seq - base_seq) AS entries FROM streams',
-    ) ?? { streams: 0, entries: 0 }
-    let late = 0
-    for (const head of this.#heads.late.values()) late += head.seq - (this.#tables.headById(head.id)?.seq ?? 0)
-    return { streams, entries: (entries ?? 0) + late, bytes: this.bytes() }
+    )
+    let entries = counts?.entries ?? 0
+    let steps = 0
+    for (const head of this.#heads.late.values()) {
+      entries += head.seq - (this.#tables.headById(head.id)?.seq ?? 0)
+      steps += 1
+      if (steps % stepEntries === 0) yield
+    }
+    return { streams: counts?.streams ?? 0, entries, bytes: this.bytes() }
   }
 
   bytes(): number {

@@ -115,6 +115,9 @@ function sync(file: string): void {
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
 
+/** Bytes that the log keeps when it begins anew: a reader that took its time made it larger. */
+const mostLogBytes = 64 * 1024 * 1024
+
 /**
  * A connection to a journal that is there. One that only reads leaves everything as it is: the end of the last
  * connection that may write moves the log into the file, also when it is damaged.
@@ -123,7 +126,9 @@ export function connect(file: string, readOnly: boolean): DatabaseSync {
   const db = new DatabaseSync(file, { readOnly, timeout: 5000 })
   try {
     db.exec('PRAGMA cache_size = -16000; PRAGMA mmap_size = 0')
-    if (!readOnly) db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0')
+    if (!readOnly)
+      db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
+        PRAGMA journal_size_limit = ${mostLogBytes}`)
     return db
   } catch (error) {
     db.close()

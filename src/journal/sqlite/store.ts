@@ -69,15 +69,12 @@ export class Store {
   beat(): Steps<unknown> | undefined {
     const writer = this.#writing()
     const nowMs = systemClock.now()
-    const isIdle = this.#isIdle
-    this.#isIdle = true
     if (nowMs - this.#renewedAt > writerTtlMs / 3) {
       this.#renewedAt = nowMs
-      const expiresAtMs = this.#hostMs + (nowMs - this.#hostMsAt) + writerTtlMs
-      return one(() => {
-        writer.renew(expiresAtMs)
-      })()
+      writer.renew(this.#hostMs + (nowMs - this.#hostMsAt) + writerTtlMs)
     }
+    const isIdle = this.#isIdle
+    this.#isIdle = true
     return isIdle ? writer.tidy() : undefined
   }
 
@@ -98,19 +95,16 @@ export class Store {
     return this.#consistent(() => handler(...args))
   }
 
-  /** Reads beside a writer: all of it at once, from one state of the file. */
+  /** Reads beside a writer: all of it at once. */
   *#consistent(read: () => Steps<unknown>): Steps<unknown> {
-    this.#tables.run('BEGIN')
-    try {
+    return this.#tables.consistently(() => {
       if (this.#damage === undefined) for (const _ of this.#heads.recover());
       const steps = read()
       for (;;) {
         const { done, value } = steps.next()
         if (done === true) return value
       }
-    } finally {
-      this.#tables.run('COMMIT')
-    }
+    })
   }
 
   #allHandlers(): Handlers {
@@ -123,11 +117,7 @@ export class Store {
       blob: one((stream, id) => reading.blob(stream, id)),
       list: one((prefix, afterStream, limit) => reading.list(prefix, afterStream, limit)),
       due: one((beforeMs, limit) => reading.due(beforeMs, limit)),
-      info: one(() => ({
-        ...reading.count(),
-        formatVersion,
-        writer: writerOf(this.#tables.lease(writerLease)),
-      })),
+      info: () => this.#info(),
       verify: one(() => verifyAll(this.#tables, this.#witnessed, 1000)),
       compact: (stream) => this.#compact(stream),
       acquire: one((name, ttlMs, takeOver) => leases().acquire(name, { ttlMs, takeOver, nowMs: this.#hostMs })),
@@ -136,6 +126,11 @@ export class Store {
         leases().release(lease)
       }),
     }
+  }
+
+  *#info(): Steps<ReturnType<Operations['info']>> {
+    const counts = yield* this.#reading.count()
+    return { ...counts, formatVersion, writer: writerOf(this.#tables.lease(writerLease)) }
   }
 
   *#compact(stream: string | undefined): Steps<CompactReport> {

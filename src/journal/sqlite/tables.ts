@@ -15,20 +15,6 @@ export interface Link {
   readonly bytes: number
 }
 
-/** A row of `streams`. */
-interface HeadRow {
-  readonly id: number
-  readonly name: string
-  readonly position: number
-  readonly seq: number
-  readonly entryCrc: number
-  readonly atMs: number
-  readonly baseSeq: number
-  readonly baseCrc: number
-  readonly snapshotSeq: number
-  readonly wakeAtMs: number | null
-}
-
 /** Where a stream ends, and from where on it is kept. */
 export class Head {
   readonly id: number
@@ -61,6 +47,9 @@ export class Head {
     this.wakeAtMs = row.wakeAtMs
   }
 }
+
+/** A row of `streams`. */
+type HeadRow = Omit<Head, 'isLate' | 'changedIn'>
 
 export interface SnapshotRow {
   readonly seq: number
@@ -110,6 +99,10 @@ const entryColumns =
 const headColumns = `id, name, position, seq, entry_crc AS entryCrc, at_ms AS atMs, base_seq AS baseSeq,
   base_crc AS baseCrc, snapshot_seq AS snapshotSeq, wake_ms AS wakeAtMs, crc`
 
+const selectEntry = `SELECT ${entryColumns} FROM entries e WHERE e.position = ?`
+const selectEntries = `SELECT ${entryColumns} FROM entries e WHERE e.position > ? ORDER BY e.position LIMIT ?`
+const selectHeadByName = `SELECT ${headColumns} FROM streams WHERE name = ?`
+const selectHeadById = `SELECT ${headColumns} FROM streams WHERE id = ?`
 const entriesWithStreams = `SELECT ${entryColumns}, p.crc AS before, s.name, s.base_seq AS baseSeq, s.base_crc AS baseCrc
   FROM entries e LEFT JOIN entries p ON p.position = e.prev LEFT JOIN streams s ON s.id = e.stream`
 
@@ -150,6 +143,17 @@ export class Tables {
     return this.#statement(sql).iterate(...values) as unknown as IteratorObject<T> // it is one, and has its methods
   }
 
+  /** Runs `work` on one state of the file. */
+  consistently<T>(work: () => T): T {
+    this.run('BEGIN')
+    try {
+      return work()
+    } finally {
+      // Some failures end it by themselves.
+      if (this.db.isTransaction) this.run('COMMIT')
+    }
+  }
+
   #statement(sql: string): StatementSync {
     let statement = this.#prepared.get(sql)
     if (statement === undefined) {
@@ -167,7 +171,7 @@ export class Tables {
   #insert: StatementSync | undefined
 
   entry(position: number): EntryRow | undefined {
-    return this.get(`SELECT ${entryColumns} FROM entries e WHERE e.position = ?`, position)
+    return this.get(selectEntry, position)
   }
 
   link(position: number): Link | undefined {
@@ -175,11 +179,7 @@ export class Tables {
   }
 
   entriesAfter(position: number, limit: number): IteratorObject<EntryRow> {
-    return this.each(
-      `SELECT ${entryColumns} FROM entries e WHERE e.position > ? ORDER BY e.position LIMIT ?`,
-      position,
-      limit,
-    )
+    return this.each(selectEntries, position, limit)
   }
 
   tailAfter(position: number, limit: number): IteratorObject<TailRow> {
@@ -195,12 +195,12 @@ export class Tables {
   }
 
   headByName(name: string): Head | undefined {
-    const row = this.get<Row<HeadRow>>(`SELECT ${headColumns} FROM streams WHERE name = ?`, name)
+    const row = this.get<Row<HeadRow>>(selectHeadByName, name)
     return row === undefined ? undefined : checkedHead(row)
   }
 
   headById(id: number): Head | undefined {
-    const row = this.get<Row<HeadRow>>(`SELECT ${headColumns} FROM streams WHERE id = ?`, id)
+    const row = this.get<Row<HeadRow>>(selectHeadById, id)
     return row === undefined ? undefined : checkedHead(row)
   }
 

@@ -63,8 +63,8 @@ function serve(port: MessagePort, setup: StoreSetup): void {
   let timer = setup.mode === 'write' ? systemClock.setTimeout(beat, beatMs) : undefined
 
   function beat(): void {
-    const steps = tasks.length > 0 ? undefined : store.beat()
-    if (steps !== undefined) start({ id: undefined, steps })
+    const steps = store.beat()
+    if (steps !== undefined && tasks.length === 0) start({ id: undefined, steps })
     timer = systemClock.setTimeout(beat, beatMs)
   }
 

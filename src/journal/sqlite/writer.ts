@@ -1,4 +1,5 @@
 import type { Append, Lease, Snapshot } from '../../core/journal.ts'
+import { endBefore } from '../append-check.ts'
 import { chained } from './checksum.ts'
 import { corrupt, failed, FaultError, faultOf, isBusy, type Fault } from './faults.ts'
 import type { Heads } from './heads.ts'
@@ -152,14 +153,16 @@ export class Writer {
   #refusal(call: readonly Append[]): Fault | undefined {
     const ends = new Map<string, { seq: number; snapshotSeq: number }>()
     try {
-      for (const { stream, expectedSeq, entries, snapshot, lease } of call) {
+      for (const append of call) {
+        const { stream, expectedSeq, entries, snapshot, lease } = append
         if (lease !== undefined) this.checkLease(lease)
         const end = ends.get(stream) ?? this.heads.find(stream) ?? { seq: 0, snapshotSeq: 0 }
-        if (end.seq !== expectedSeq) return { code: 'JOURNAL_CONFLICT', stream, expectedSeq, actualSeq: end.seq }
+        const wanted = endBefore(append)
+        if (end.seq !== wanted) return { code: 'JOURNAL_CONFLICT', stream, expectedSeq: wanted, actualSeq: end.seq }
         if (snapshot !== undefined && snapshot.seq < end.snapshotSeq)
           return { code: 'DEFINITION_INVALID', stream, seq: snapshot.seq, presentSeq: end.snapshotSeq }
         if (call.length > 1)
-          ends.set(stream, { seq: end.seq + entries.length, snapshotSeq: snapshot?.seq ?? end.snapshotSeq })
+          ends.set(stream, { seq: expectedSeq + entries.length, snapshotSeq: snapshot?.seq ?? end.snapshotSeq })
       }
     } catch (error) {
       const fault = faultOf(error)
@@ -177,8 +180,8 @@ export class Writer {
       throw new FaultError({ code: 'JOURNAL_FENCED', lease: name, isWriter: false, epoch, current })
   }
 
-  #write({ stream, entries, snapshot, blobs, wakeAtMs }: Append): void {
-    const head = this.heads.find(stream) ?? this.heads.create(stream)
+  #write({ stream, baseSeq, entries, snapshot, blobs, wakeAtMs }: Append): void {
+    const head = this.heads.find(stream) ?? this.heads.create(stream, baseSeq, snapshot?.atMs)
     this.heads.touch(head, snapshot !== undefined || entries.length === 0)
     let snapshotCrc = snapshot?.seq === head.seq ? head.entryCrc : undefined
     for (const { kind, version, atMs, body } of entries) {
@@ -241,10 +244,14 @@ export class Writer {
 
   /** Says that this writer is still there, to those that cannot ask its machine. */
   renew(expiresAtMs: number): void {
-    this.transaction(() => {
-      const row = this.tables.lease(writerLease)
-      if (row !== undefined) this.tables.putLease({ ...row, expiresAtMs })
-    })
+    try {
+      this.transaction(() => {
+        const row = this.tables.lease(writerLease)
+        if (row !== undefined) this.tables.putLease({ ...row, expiresAtMs })
+      })
+    } catch {
+      // Whoever has to know was told; a disk that is full has space again before long, or somebody else takes over.
+    }
   }
 
   /** What makes the next start and the next commits faster, when there is enough of it. */

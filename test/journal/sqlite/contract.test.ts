@@ -1,22 +1,21 @@
-import { rm } from 'node:fs/promises'
 import { sqliteJournal } from '../../../src/journal/sqlite/journal.ts'
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { describeJournal } from '../contract.ts'
-import { temporaryFolder } from './material.ts'
+import { journalPath } from './material.ts'
 
 describeJournal({
   kind: 'sqlite',
-  histories: 25,
+  histories: 12,
   fresh: async (options) => {
-    const folder = await temporaryFolder()
+    const place = await journalPath('memory')
     const clock = new VirtualClock()
     return {
-      source: sqliteJournal(`${folder}/journal.db`, options),
+      source: sqliteJournal(place.file, options),
       clock,
       passTime: async (ms) => {
         clock.advanceBy(ms)
       },
-      [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+      [Symbol.asyncDispose]: () => place[Symbol.asyncDispose](),
     }
   },
 })

@@ -7,8 +7,6 @@ import type { Append, JournalHost } from '../../../src/core/journal.ts'
 import type { Operation, StoreSetup } from '../../../src/journal/sqlite/messages.ts'
 import { Store } from '../../../src/journal/sqlite/store.ts'
 
-export const temporaryFolder = (base = tmpdir()): Promise<string> => mkdtemp(path.join(base, 'echelon-journal-'))
-
 /** A file system in memory, where there is one: for tests that make thousands of journals, and no crash of the machine. */
 const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
@@ -19,7 +17,7 @@ interface Place extends AsyncDisposable {
 
 /** A folder of its own with the path of a journal in it, removed at the end of the test. */
 export async function journalPath(where: 'disk' | 'memory' = 'disk'): Promise<Place> {
-  const folder = await temporaryFolder(where === 'disk' ? tmpdir() : memory)
+  const folder = await mkdtemp(path.join(where === 'disk' ? tmpdir() : memory, 'echelon-journal-'))
   return {
     folder,
     file: path.join(folder, 'journal.db'),
