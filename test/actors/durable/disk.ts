@@ -1,4 +1,4 @@
-import type { Append, JournalEntry, JournalSource, Loaded } from '../../../src/core/journal.ts'
+import type { Append, Journal, JournalEntry, JournalSource, Loaded } from '../../../src/core/journal.ts'
 import { memoryJournal, type MemoryJournalOptions } from '../../../src/journal/memory.ts'
 import { VirtualClock } from 'echelon/testing'
 
@@ -112,3 +112,53 @@ export const kindsOf = async (journal: JournalSource, stream: string): Promise<r
 /** The wall clock of the next process: time goes on, and no timer of the process before is there any more. */
 export const clockAfter = (clock: VirtualClock, laterMs = 0): VirtualClock =>
   new VirtualClock({ epochMs: clock.wallNow() + laterMs })
+
+type Call = 'load' | 'read' | 'due' | 'blob'
+
+/** The same journal, whose readers a test looks at, holds up and lets fail. */
+export function observed(source: JournalSource) {
+  const calls: Call[] = []
+  const held = new Map<Call, (() => void)[]>()
+  const failures = new Map<Call, Error>()
+  const before = async (call: Call): Promise<void> => {
+    calls.push(call)
+    const waiting = held.get(call)
+    if (waiting !== undefined)
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve)
+      })
+    const failure = failures.get(call)
+    if (failure !== undefined) throw failure
+  }
+  const watched = (journal: Journal): Journal =>
+    new Proxy(journal, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== 'function') return member
+        const call = member.bind(target) as (...args: unknown[]) => unknown
+        if (name !== 'load' && name !== 'read' && name !== 'due' && name !== 'blob') return call
+        return async (...args: unknown[]) => {
+          await before(name)
+          return call(...args)
+        }
+      },
+    })
+  return {
+    calls,
+    source: { ...source, open: async (host) => watched(await source.open(host)) } satisfies JournalSource,
+    /** The result lets so many go on, or all and all that come. */
+    hold: (call: Call) => {
+      const waiting: (() => void)[] = []
+      held.set(call, waiting)
+      return (count = Infinity): void => {
+        if (count === Infinity) held.delete(call)
+        for (const release of waiting.splice(0, count)) release()
+      }
+    },
+    /** The result mends it. */
+    fail: (call: Call, error: Error) => {
+      failures.set(call, error)
+      return (): void => void failures.delete(call)
+    },
+  }
+}
