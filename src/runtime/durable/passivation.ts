@@ -57,9 +57,10 @@ export class Passivation {
       if (idleMs < record.options.passivateAfterMs || isBusy(record)) continue
       this.#records.delete(record)
       const { cell } = record
+      // From here on what comes for it waits for the next one.
+      cell.stopForGood(exits.shutdown('passivated'))
       if (eventChannels.passivated.hasSubscribers)
         eventChannels.passivated.publish({ type: 'passivated', ...cell.origin, idleMs })
-      cell.stopForGood(exits.shutdown('passivated'))
     }
   }
 }
