@@ -1,9 +1,10 @@
 import type { AnyStateMachine } from 'xstate'
 import { TargetDownError } from '../../core/errors.ts'
 import { exits } from '../../core/exit.ts'
+import type { Message } from '../../core/message.ts'
 import type { Cell } from '../cell.ts'
 import { deadLetter } from '../cell-events.ts'
-import { isInJournal } from '../envelope.ts'
+import { Envelope } from '../envelope.ts'
 import type { Host } from '../host.ts'
 import { snapshotOf, type Hosted } from '../hosted.ts'
 import { reportInterrupted } from '../restore.ts'
@@ -79,12 +80,18 @@ function tellOfCutOff(
   }
 }
 
-/** It is over: messages that came too late will never be handled. */
+/** It is over: durable messages that came too late will never be handled, and those that come now are not taken. */
 function giveUpMessages(cell: Cell, record: DurableRecord): void {
-  cell.queue?.takeOut(isInJournal)
-  for (const [seq, { message }] of [...record.ledger.pending]) {
+  const down = (message: Message): TargetDownError => {
     const error = new TargetDownError(cell.path, message.type, exits.normal)
-    record.failed(record.open(message, { kind: 'received', seq }), error)
     deadLetter(cell, message, 'stopped', error)
+    return error
   }
+  for (const item of cell.queue?.waiting ?? []) {
+    const { delivery, message } = item instanceof Envelope ? item : {}
+    if (delivery?.kind === 'incoming' && message !== undefined) delivery.refuse(down(message))
+  }
+  cell.queue?.takeOut((item) => item instanceof Envelope && item.delivery !== undefined)
+  for (const [seq, { message }] of [...record.ledger.pending])
+    record.failed(record.open(message, { kind: 'received', seq }), down(message))
 }

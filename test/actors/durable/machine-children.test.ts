@@ -345,7 +345,7 @@ describe('children that another run could not find again', () => {
             states: { idle: { on: { go: { target: 'gone', actions: actions as never } } }, gone: {} },
             on: { look: { actions: reply(({ self }) => JSON.stringify(self.getSnapshot().value)) as never } },
           },
-          { actors: { never } },
+          { actors: { never } } as never,
         ),
     })
     const t = await lab.start()

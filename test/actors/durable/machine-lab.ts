@@ -18,6 +18,7 @@ export class Lab {
   #clock = new VirtualClock()
   #isDead = (): boolean => true
   #cut: Cut | undefined
+  #journal: Journal | undefined
   /** Appends of the current process. */
   appends = 0
 
@@ -64,6 +65,11 @@ export class Lab {
     return (await journal.load(stream)).wakeAtMs
   }
 
+  /** Removes what snapshots cover, as a command for people would. */
+  async compact(): Promise<void> {
+    await this.#journal?.compact()
+  }
+
   #mortal(): JournalSource {
     let isDead = false
     this.#isDead = () => isDead
@@ -86,6 +92,7 @@ export class Lab {
       ...this.#source,
       open: async (host) => {
         const inner = await this.#source.open(host)
+        this.#journal = inner
         return new Proxy(inner, {
           get: (target, name): unknown => {
             if (name === 'append') return append(target)
