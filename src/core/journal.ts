@@ -59,6 +59,12 @@ export interface Append {
   readonly stream: string
   /** `seq` of the last entry that the writer knows of; 0 when there is none. */
   readonly expectedSeq: number
+  /**
+   * Begins a stream as if its entries from 1 to this one had been compacted away: to put back one that was. The stream
+   * does not exist yet (`JOURNAL_CONFLICT`), `expectedSeq` is the same, and the snapshot of this append covers this entry
+   * at least (`DEFINITION_INVALID`). 1 or more.
+   */
+  readonly baseSeq?: number | undefined
   /** May be empty when there is a snapshot. */
   readonly entries: readonly NewEntry[]
   /** Replaces the one before. Its `seq` is at most that of the last entry. */
@@ -83,7 +89,7 @@ export interface Loaded {
 export interface StreamInfo {
   readonly stream: string
   readonly lastSeq: number
-  /** Epoch milliseconds of the last entry. */
+  /** Epoch milliseconds of the last entry; of the snapshot for a stream that began with `baseSeq` and has no entry since. */
   readonly atMs: number
   /** Last entry that its snapshot covers; 0 without one. */
   readonly snapshotSeq: number
@@ -131,6 +137,7 @@ export interface VerifyReport {
 }
 
 export interface CompactReport {
+  /** That were looked at, whether or not there was something to remove: all of the journal, or the one that was asked for. */
   readonly streams: number
   readonly entriesRemoved: number
   readonly blobsRemoved: number
@@ -181,7 +188,7 @@ export interface Journal extends JournalReader {
   /**
    * Appends to one stream or to several, atomically. Resolves when all of it is on disk. Appends that are made while
    * others are on their way share one write to the disk. Rejects with `JOURNAL_CONFLICT` (a stream has another last
-   * entry than the writer knows of), `JOURNAL_FENCED` (another writer took over), `JOURNAL_FULL` (no space: nothing was
+   * entry than the writer knows of, or is there already), `JOURNAL_FENCED` (another writer took over), `JOURNAL_FULL` (no space: nothing was
    * written, the same append may succeed later), `JOURNAL_OVERLOADED` (too much is waiting to be written),
    * `ENTRY_TOO_LARGE`.
    */

@@ -1,6 +1,6 @@
 import { DefinitionInvalidError } from '../core/errors.ts'
 import { EntryTooLargeError } from '../core/journal-errors.ts'
-import type { Append } from '../core/journal.ts'
+import type { Append, Snapshot } from '../core/journal.ts'
 
 /** UTF-8 bytes of the largest body, snapshot or blob that an adapter takes, unless it is told otherwise. */
 export const defaultMaxEntryBytes = 16 * 1024 * 1024
@@ -16,14 +16,16 @@ const longestNameBytes = 2000
  *
  * @throws {EntryTooLargeError} `ENTRY_TOO_LARGE`.
  * @throws {DefinitionInvalidError} `DEFINITION_INVALID` for one that could not be written as it is meant: nothing in it,
- * a snapshot of entries that do not exist, a time that is no number, a text that is no Unicode.
+ * a snapshot of entries that do not exist, a base without one, a time that is no number, a text that is no Unicode.
  */
 export function checkAppends(appends: readonly Append[], maxEntryBytes: number): number {
   let total = 0
-  for (const { stream, expectedSeq, entries, snapshot, blobs = [], wakeAtMs } of appends) {
+  for (const { stream, expectedSeq, baseSeq, entries, snapshot, blobs = [], wakeAtMs } of appends) {
     checkName('the name of a stream', stream)
     const lastSeq = expectedSeq + entries.length
     if (!isCount(expectedSeq)) throw wrong(stream, `expectedSeq is a count of entries, not ${expectedSeq}`)
+    if (!isCount(lastSeq)) throw wrong(stream, `there is no entry ${lastSeq}: it is more than can be counted`)
+    if (baseSeq !== undefined) checkBase(stream, baseSeq, expectedSeq, snapshot)
     if (entries.length === 0 && snapshot === undefined) throw wrong(stream, 'there is neither an entry nor a snapshot')
     if (wakeAtMs !== null && !Number.isFinite(wakeAtMs))
       throw wrong(stream, `wakeAtMs is a time or null, not ${wakeAtMs}`)
@@ -47,6 +49,17 @@ export function checkAppends(appends: readonly Append[], maxEntryBytes: number):
   }
   return total
 }
+
+function checkBase(stream: string, baseSeq: number, expectedSeq: number, snapshot: Snapshot | undefined): void {
+  if (!isCount(baseSeq) || baseSeq < 1) throw wrong(stream, `baseSeq is a count of entries from 1, not ${baseSeq}`)
+  if (expectedSeq !== baseSeq)
+    throw wrong(stream, `it begins after entry ${baseSeq}, and expectedSeq is ${expectedSeq}`)
+  if (snapshot === undefined || snapshot.seq < baseSeq)
+    throw wrong(stream, `it begins after entry ${baseSeq}, so it needs a snapshot that covers that entry`)
+}
+
+/** Where a stream has to end for an append: 0, as one that does not exist, when the append begins it. */
+export const endBefore = ({ expectedSeq, baseSeq }: Append): number => (baseSeq === undefined ? expectedSeq : 0)
 
 /** @throws {DefinitionInvalidError} `DEFINITION_INVALID` for what no adapter could keep as a name. */
 export function checkName(what: string, name: string): void {

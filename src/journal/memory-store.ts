@@ -1,6 +1,6 @@
 import { JournalConflictError, JournalFencedError } from '../core/journal-errors.ts'
 import type { Append, CompactReport, JournalEntry, Lease, LeaseOwner, Snapshot } from '../core/journal.ts'
-import { olderSnapshot } from './append-check.ts'
+import { endBefore, olderSnapshot } from './append-check.ts'
 
 export const memoryLocation = 'memory'
 const pageBytes = 4 * 1024 * 1024
@@ -57,11 +57,13 @@ export class MemoryStore {
   /** Writes all, or throws and writes nothing. */
   write(appends: readonly Append[]): void {
     const heads = new Map<string, { lastSeq: number; snapshotSeq: number }>()
-    for (const { stream, expectedSeq, entries, snapshot, lease } of appends) {
+    for (const append of appends) {
+      const { stream, expectedSeq, entries, snapshot, lease } = append
       if (lease !== undefined) this.checkLease(lease)
       const present = this.streams.get(stream)
       const head = heads.get(stream) ?? { lastSeq: present?.lastSeq ?? 0, snapshotSeq: present?.snapshot?.seq ?? 0 }
-      if (head.lastSeq !== expectedSeq) throw new JournalConflictError(stream, expectedSeq, head.lastSeq)
+      const end = endBefore(append)
+      if (head.lastSeq !== end) throw new JournalConflictError(stream, end, head.lastSeq)
       if (snapshot !== undefined && snapshot.seq < head.snapshotSeq)
         throw olderSnapshot(stream, snapshot.seq, head.snapshotSeq)
       heads.set(stream, { lastSeq: expectedSeq + entries.length, snapshotSeq: snapshot?.seq ?? head.snapshotSeq })
@@ -129,10 +131,11 @@ export class MemoryStore {
     return [...this.streams.values()].reduce((sum, { blobs }) => sum + blobs.size, 0)
   }
 
-  #writeOne({ stream: name, entries, snapshot, blobs = [], wakeAtMs }: Append): void {
+  #writeOne({ stream: name, baseSeq = 0, entries, snapshot, blobs = [], wakeAtMs }: Append): void {
     let stream = this.streams.get(name)
     if (stream === undefined) {
-      stream = { lastSeq: 0, atMs: 0, wakeAtMs, snapshot: undefined, entries: [], blobs: new Map() }
+      const atMs = snapshot?.atMs ?? 0
+      stream = { lastSeq: baseSeq, atMs, wakeAtMs, snapshot: undefined, entries: [], blobs: new Map() }
       this.streams.set(name, stream)
       this.#names = undefined
     }

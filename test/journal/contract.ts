@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { describeAppends } from './contract/appends.ts'
+import { describeBases } from './contract/bases.ts'
 import { describeBounds } from './contract/bounds.ts'
 import { describeCompaction } from './contract/compaction.ts'
 import { describeLeases } from './contract/leases.ts'
@@ -17,6 +18,7 @@ export function describeJournal(subject: JournalSubject): void {
     describeReading(subject)
     describeTail(subject)
     describeCompaction(subject)
+    describeBases(subject)
     describeLeases(subject)
     describeLifecycle(subject)
     describeModel(subject)

@@ -87,6 +87,8 @@ interface Draft {
   readonly line: number
   readonly row: Row<'stream'>
   snapshot: Snapshot | undefined
+  /** Last entry that was compacted; 0 when all are there. */
+  baseSeq: number
   readonly blobs: Blob[]
   readonly entries: NewEntry[]
   bytes: number
@@ -122,7 +124,7 @@ export async function* readExport(lines: AsyncIterable<Line>): AsyncGenerator<Ex
       }
       if (draft !== undefined && Buffer.compare(Buffer.from(draft.row.stream), Buffer.from(row.stream)) >= 0)
         throw new ExportInvalidError(last, 'streams ascend by name, and each comes once')
-      draft = { line: last, row, snapshot: undefined, blobs: [], entries: [], bytes: 0 }
+      draft = { line: last, row, snapshot: undefined, baseSeq: 0, blobs: [], entries: [], bytes: 0 }
       continue
     }
     if (draft === undefined) throw new ExportInvalidError(last, `${row.type} before the first stream`)
@@ -166,22 +168,25 @@ function add(draft: Draft, row: Row<'snapshot' | 'blob' | 'entry'>, { number, te
     draft.snapshot = snapshot
   } else {
     const { type: _, seq, ...entry } = row
-    const expected = draft.entries.length + 1
-    if (seq > 1 && expected === 1) throw compacted(draft.row, number, seq)
+    if (draft.entries.length === 0) draft.baseSeq = seq - 1
+    const expected = draft.baseSeq + draft.entries.length + 1
     if (seq !== expected) throw new ExportInvalidError(number, `entry ${seq} where ${expected} comes next`)
     draft.entries.push(entry)
   }
 }
 
-function finish({ line, row, snapshot, blobs, entries, bytes }: Draft): ExportedStream {
+function finish({ line, row, snapshot, baseSeq: before, blobs, entries, bytes }: Draft): ExportedStream {
   const { stream, lastSeq, wakeAtMs } = row
-  if (entries.length === 0 && snapshot?.seq === lastSeq) throw compacted(row, line, lastSeq + 1)
-  if (entries.length !== lastSeq)
-    throw new ExportInvalidError(line, `its stream has ${lastSeq} entries, and there are ${entries.length}`)
+  // Nothing but a snapshot is left of a stream that is covered to its end.
+  const baseSeq = entries.length === 0 ? (snapshot?.seq ?? 0) : before
+  const endSeq = baseSeq + entries.length
+  if (endSeq !== lastSeq)
+    throw new ExportInvalidError(line, `its stream ends with entry ${lastSeq}, and here it ends with ${endSeq}`)
   const known = new Set(blobs.map(({ id }) => id))
   const missing = snapshot?.blobs.find((id) => !known.has(id))
   if (missing !== undefined) throw new ExportInvalidError(line, `blob ${missing} of its snapshot is not there`)
-  const append: Append = { stream, expectedSeq: 0, entries, snapshot, blobs, wakeAtMs }
+  const base = baseSeq === 0 ? undefined : baseSeq
+  const append: Append = { stream, expectedSeq: baseSeq, baseSeq: base, entries, snapshot, blobs, wakeAtMs }
   try {
     checkAppends([append], defaultMaxEntryBytes)
   } catch (error) {
@@ -189,13 +194,6 @@ function finish({ line, row, snapshot, blobs, entries, bytes }: Draft): Exported
   }
   return { line, append, bytes }
 }
-
-// A journal cannot be told to begin a stream at another entry than the first.
-const compacted = ({ stream }: Row<'stream'>, line: number, seq: number): ExportInvalidError =>
-  new ExportInvalidError(
-    line,
-    `${JSON.stringify(stream)} was compacted and begins with entry ${seq}: such a stream cannot be imported`,
-  )
 
 function json({ number, text }: Line): unknown {
   try {

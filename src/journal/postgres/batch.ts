@@ -1,10 +1,20 @@
 import { JournalConflictError } from '../../core/journal-errors.ts'
 import type { Append, Snapshot } from '../../core/journal.ts'
-import { olderSnapshot } from '../append-check.ts'
+import { endBefore, olderSnapshot } from '../append-check.ts'
 import type { Database } from './database.ts'
 import type { Heads } from './heads.ts'
 import { rowName } from './leases.ts'
-import { blobCrc, chained, columns, headCrc, snapshotCrc, type BlobRow, type EntryRow, type Head } from './rows.ts'
+import {
+  blobCrc,
+  chained,
+  columns,
+  headCrc,
+  noHead,
+  snapshotCrc,
+  type BlobRow,
+  type EntryRow,
+  type Head,
+} from './rows.ts'
 
 interface Held {
   readonly name: string
@@ -44,18 +54,23 @@ export class Batch {
   /** Why a group cannot be written after what is in the batch. */
   refusal(appends: readonly Append[]): Error | undefined {
     const after = new Map<string, { readonly lastSeq: number; readonly snapshotSeq: number }>()
-    for (const { stream, expectedSeq, entries, snapshot } of appends) {
+    for (const append of appends) {
+      const { stream, expectedSeq, entries, snapshot } = append
       const { lastSeq, snapshotSeq } = after.get(stream) ?? this.#head(stream)
-      if (lastSeq !== expectedSeq) return new JournalConflictError(stream, expectedSeq, lastSeq)
+      const end = endBefore(append)
+      if (lastSeq !== end) return new JournalConflictError(stream, end, lastSeq)
       if (snapshot !== undefined && snapshot.seq < snapshotSeq) return olderSnapshot(stream, snapshot.seq, snapshotSeq)
-      after.set(stream, { lastSeq: lastSeq + entries.length, snapshotSeq: snapshot?.seq ?? snapshotSeq })
+      after.set(stream, { lastSeq: expectedSeq + entries.length, snapshotSeq: snapshot?.seq ?? snapshotSeq })
     }
     return undefined
   }
 
   add(appends: readonly Append[]): void {
-    for (const { stream, entries, snapshot, blobs = [], wakeAtMs, lease } of appends) {
-      let { lastSeq, chain, lastAtMs, baseSeq, snapshotSeq } = this.#head(stream)
+    for (const append of appends) {
+      const { stream, entries, snapshot, blobs = [], wakeAtMs, lease } = append
+      const head = append.baseSeq === undefined ? this.#head(stream) : beginning(append.baseSeq, snapshot)
+      const { baseSeq } = head
+      let { lastSeq, chain, lastAtMs, snapshotSeq } = head
       for (const { kind, version, atMs, body } of entries) {
         lastSeq += 1
         lastAtMs = atMs
@@ -98,6 +113,14 @@ export class Batch {
     return this.#heads.get(stream) ?? this.#before.of(stream)
   }
 }
+
+/** A stream of which the entries up to `baseSeq` are gone from the start. */
+const beginning = (baseSeq: number, snapshot: Snapshot | undefined): Head => ({
+  ...noHead,
+  lastSeq: baseSeq,
+  baseSeq,
+  lastAtMs: snapshot?.atMs ?? 0,
+})
 
 /** The leases $1 with epochs $2 that are held, locked until the transaction ends; and whether they are all. */
 export const heldLeases = (database: Database): string => `

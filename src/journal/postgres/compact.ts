@@ -8,7 +8,7 @@ import { columns, headColumns, headCrc, type Head } from './rows.ts'
 const streamsAtOnce = 100
 const entriesAtOnce = 5000
 
-type Removed = Pick<CompactReport, 'streams' | 'entriesRemoved' | 'blobsRemoved'>
+type Removed = Pick<CompactReport, 'entriesRemoved' | 'blobsRemoved'>
 
 /**
  * Removes what the snapshots of some streams cover, oldest first. Answers what it removed, and the stream after which
@@ -40,16 +40,16 @@ export async function compactSome(
   if (removed === undefined) return undefined
   heads.keep(changed)
   const isLast = rows.length < streamsAtOnce && streams === rows.length
-  return { ...removed, streams, after: isLast ? undefined : done }
+  return { ...removed, after: isLast ? undefined : done }
 }
 
 async function remove(
   database: Database,
   writer: { readonly name: string; readonly epoch: number },
   heads: ReadonlyMap<string, Head>,
-): Promise<Omit<Removed, 'streams'> | undefined> {
+): Promise<Removed | undefined> {
   const rows = [...heads].map(([stream, head]) => ({ stream, baseSeq: head.baseSeq, crc: headCrc(stream, head) }))
-  const [removed] = await database.rows<Omit<Removed, 'streams'> & { readonly allowed: boolean }>(
+  const [removed] = await database.rows<Removed & { readonly allowed: boolean }>(
     `WITH ${heldLeases(database)},
      covered AS (
        SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS c(stream, base_seq, crc)

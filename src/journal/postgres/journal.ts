@@ -185,7 +185,8 @@ class PostgresJournal implements Journal, JournalReader {
   async compact({ stream }: { readonly stream?: string } = {}): Promise<CompactReport> {
     this.#forWriting()
     const bytesBefore = await this.#ask(() => this.#reading.bytes())
-    let [streams, entriesRemoved, blobsRemoved] = [0, 0, 0]
+    const streams = stream === undefined ? await this.#ask(() => this.#reading.streams()) : 1
+    let [entriesRemoved, blobsRemoved] = [0, 0]
     for (let after: string | undefined = ''; after !== undefined;) {
       const from = after
       const { writer, database, leases, lease } = this.#forWriting() // it may have been closed meanwhile
@@ -195,7 +196,6 @@ class PostgresJournal implements Journal, JournalReader {
         if (some === undefined) throw await leases.fenced(held.name, held.epoch)
         return some
       })
-      streams += removed.streams
       entriesRemoved += removed.entriesRemoved
       blobsRemoved += removed.blobsRemoved
       after = removed.after

@@ -155,6 +155,13 @@ export class Reading {
     }
   }
 
+  async streams(): Promise<number> {
+    const [count] = await this.#database.rows<Pick<JournalInfo, 'streams'>>(
+      `SELECT count(*) AS streams FROM ${this.#database.table('streams')}`,
+    )
+    return count?.streams ?? 0
+  }
+
   /** Of all tables with their indexes. */
   async bytes(): Promise<number> {
     const [size] = await this.#database.rows<{ readonly bytes: number }>(

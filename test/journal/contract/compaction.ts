@@ -12,7 +12,7 @@ export function describeCompaction(subject: JournalSubject): void {
       await journal.append([append('c', 0, [1, 2])])
       const before = await Promise.all(['a', 'b', 'c'].map((stream) => journal.load(stream)))
       const report = await journal.compact()
-      expect(report).toMatchObject({ entriesRemoved: 5, blobsRemoved: 0 })
+      expect(report).toMatchObject({ streams: 3, entriesRemoved: 5, blobsRemoved: 0 })
       expect(await Promise.all(['a', 'b', 'c'].map((stream) => journal.load(stream)))).toEqual(before)
       expect(await bodiesOf(journal, 'a')).toEqual([4])
       expect(await bodiesOf(journal, 'b')).toEqual([])
@@ -34,7 +34,7 @@ export function describeCompaction(subject: JournalSubject): void {
           append('a', 0, [1], { snapshot: snapshot(1) }),
           append('b', 0, [1], { snapshot: snapshot(1) }),
         ])
-        expect(await journal.compact({ stream: 'a' })).toMatchObject({ entriesRemoved: 1 })
+        expect(await journal.compact({ stream: 'a' })).toMatchObject({ streams: 1, entriesRemoved: 1 })
         expect(await journal.compact({ stream: 'nobody' })).toMatchObject({ entriesRemoved: 0, blobsRemoved: 0 })
         expect(await bodiesOf(journal, 'a')).toEqual([])
         expect(await bodiesOf(journal, 'b')).toEqual([1])

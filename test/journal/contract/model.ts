@@ -11,6 +11,8 @@ interface Step {
   readonly stream: (typeof streams)[number]
   /** How wrong its idea of the last entry is: 0 for none. */
   readonly skew: number
+  /** After which entry it begins its stream; 0: it does not. */
+  readonly base: number
   readonly entries: number
   /** How far between the last snapshot and the last entry a snapshot is made, of 1; none. */
   readonly snapshot: number | undefined
@@ -29,6 +31,7 @@ const blobIds = ['x', 'y', 'z'] as const
 const stepArbitrary: fc.Arbitrary<Step> = fc.record({
   stream: fc.constantFrom(...streams),
   skew: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constantFrom(-1, 1, 5) }),
+  base: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 4 }) }),
   entries: fc.nat({ max: 3 }),
   snapshot: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
   wakeAtMs: fc.option(fc.nat({ max: 5 })),
@@ -85,7 +88,7 @@ class Model {
     const appends = steps.map((step) => {
       const before = after.get(step.stream) ?? emptyStream
       const append = this.#append(step, before)
-      if (append.expectedSeq !== before.lastSeq) end = 'JOURNAL_CONFLICT'
+      if ((append.baseSeq === undefined ? append.expectedSeq : 0) !== before.lastSeq) end = 'JOURNAL_CONFLICT'
       else after.set(step.stream, this.#written(before, append))
       return append
     })
@@ -93,7 +96,11 @@ class Model {
     return { appends, end }
   }
 
-  compact(only: string | undefined): { readonly entriesRemoved: number; readonly blobsRemoved: number } {
+  compact(only: string | undefined): {
+    readonly streams: number
+    readonly entriesRemoved: number
+    readonly blobsRemoved: number
+  } {
     const after = new Map(this.streams)
     let [entriesRemoved, blobsRemoved] = [0, 0]
     for (const [name, stream] of this.streams) {
@@ -106,10 +113,22 @@ class Model {
       after.set(name, { ...stream, entries, blobs })
     }
     this.streams = after
-    return { entriesRemoved, blobsRemoved }
+    return { streams: only === undefined ? after.size : 1, entriesRemoved, blobsRemoved }
   }
 
-  #append({ stream, skew, entries, snapshot: part, wakeAtMs, blobs, keeps }: Step, before: ModelStream): Append {
+  #append(step: Step, before: ModelStream): Append {
+    if (step.base > 0) return this.#beginning(step)
+    return this.#appending(step, before)
+  }
+
+  #beginning({ base: baseSeq, snapshot: part = 0, ...step }: Step): Append {
+    const covers = baseSeq + Math.floor(part * step.entries)
+    const append = this.#appending({ ...step, base: 0, skew: baseSeq, snapshot: undefined }, emptyStream)
+    const last = snapshot(covers, { blobs: step.keeps, body: `"${this.#made}"` })
+    return { ...append, baseSeq, entries: append.entries.slice(0, step.entries), snapshot: last }
+  }
+
+  #appending({ stream, skew, entries, snapshot: part, wakeAtMs, blobs, keeps }: Step, before: ModelStream): Append {
     const expectedSeq = Math.max(0, before.lastSeq + skew)
     const isRight = expectedSeq === before.lastSeq
     const lastSeq = expectedSeq + entries
@@ -130,17 +149,18 @@ class Model {
     }
   }
 
-  #written(before: ModelStream, { entries, snapshot: next, wakeAtMs, blobs = [] }: Append): ModelStream {
-    const lastSeq = before.lastSeq + entries.length
+  #written(before: ModelStream, append: Append): ModelStream {
+    const { expectedSeq, baseSeq, entries, snapshot: next, wakeAtMs, blobs = [] } = append
+    const lastSeq = expectedSeq + entries.length
     const written = entries.map((one, index) => ({
       ...one,
-      seq: before.lastSeq + index + 1,
+      seq: expectedSeq + index + 1,
       order: Number(/\d+/.exec(one.body)?.[0]),
     }))
     return {
       entries: [...before.entries, ...written],
       lastSeq,
-      atMs: entries.at(-1)?.atMs ?? before.atMs,
+      atMs: entries.at(-1)?.atMs ?? (baseSeq === undefined ? before.atMs : (next?.atMs ?? 0)),
       wakeAtMs,
       snapshot: next ?? before.snapshot,
       blobs: new Map([...before.blobs, ...blobs.map(({ id, text }) => [id, { text, seq: lastSeq }] as const)]),
