@@ -343,7 +343,7 @@ describe('children that another run could not find again', () => {
           {
             initial: 'idle',
             states: { idle: { on: { go: { target: 'gone', actions: actions as never } } }, gone: {} },
-            on: { look: { actions: reply(({ self }) => JSON.stringify(self.getSnapshot().value)) as never } },
+            on: { look: { actions: reply(({ self }) => JSON.stringify(self.getSnapshot().value) as never) } },
           },
           { actors: { never } } as never,
         ),
