@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Remote } from './remote/remote.ts'
 import { temporaryFolder } from './support/folder.ts'
-import { strace } from './support/strace.ts'
+import { attachStrace, strace } from './support/strace.ts'
 
 /** What a sync of the disk takes, all at once. */
 const slowMs = 3000
@@ -12,12 +12,13 @@ test('given a disk whose sync takes 3 s, then the event loop is not held up, and
   strace.orSkip(context)
   using folder = temporaryFolder()
   const journal = folder.file('app.db')
-  const delay = (call: string): readonly string[] => ['-e', `inject=${call}:delay_enter=${slowMs * 1000}:when=20`]
-  const under = [
-    ...['strace', '-f', '-qq', '--seccomp-bpf', '-o', folder.file('trace'), '-P', journal, '-P', `${journal}-wal`],
+  await using remote = new Remote(journal, { outside: folder.file('outside') })
+  expect(await remote.opened).toMatchObject({ kind: 'up' })
+  const delay = (call: string): readonly string[] => ['-e', `inject=${call}:delay_enter=${slowMs * 1000}:when=5`]
+  await attachStrace(remote.pid, [
+    ...['-f', '-o', folder.file('trace'), '-P', journal, '-P', `${journal}-wal`],
     ...['-e', 'trace=fsync,fdatasync', ...delay('fsync'), ...delay('fdatasync')],
-  ]
-  await using remote = new Remote(journal, { outside: folder.file('outside'), under })
+  ])
   await remote.do({ do: 'tell', key: 'b', n: 1 })
   await remote.do({ do: 'lateness' })
 

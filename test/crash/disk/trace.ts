@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { attachStrace, type Tracer } from '../support/strace.ts'
 import { calls, injection, type Call, type Point } from './points.ts'
 import type { Note } from './notes.ts'
 
@@ -42,26 +41,12 @@ const traced = (place: Place, pid: number, point: Point | undefined): readonly s
   ...['-e', `trace=${calls.join(',')},writev`],
 ]
 
-/** Attaches strace to a process that waits. Resolves when it is there, with its end. */
-export async function attach(
-  place: Place,
-  pid: number,
-  point: Point | undefined,
-): Promise<{ readonly ended: Promise<unknown> }> {
-  const fault = point === undefined ? [] : ['-e', `inject=${injection(point)}`]
-  const tracer = spawn('strace', [...traced(place, pid, point), ...fault, '-p', String(pid)], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const ended = once(tracer, 'close')
-  let said = ''
-  for await (const chunk of tracer.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    said += String(chunk)
-    if (!said.includes('attached')) continue
-    tracer.stderr.resume()
-    return { ended }
-  }
-  throw new Error(`strace cannot attach: ${said}`)
-}
+/** Lets strace look at a process, and hit it at one point or at none. */
+export const attach = (place: Place, pid: number, point: Point | undefined): Promise<Tracer> =>
+  attachStrace(pid, [
+    ...traced(place, pid, point),
+    ...(point === undefined ? [] : ['-e', `inject=${injection(point)}`]),
+  ])
 
 export function stepsIn({ log, folder }: Place): readonly Step[] {
   return readFileSync(log, 'utf8')

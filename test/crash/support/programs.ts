@@ -1,4 +1,4 @@
-import { spawn, type StdioOptions } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import path from 'node:path'
@@ -19,32 +19,26 @@ export interface Running {
 
 export interface StartOptions {
   readonly args?: readonly string[]
-  /** Program and arguments that run Node in our place: `strace …`. */
-  readonly under?: readonly string[]
   /** Folder in which Node keeps compiled code: a program that begins often begins sooner. */
   readonly cache?: string
-  readonly nodeArgs?: readonly string[]
 }
 
 /** Starts a TypeScript file of this repository as a process of its own. */
-export function start(file: string, { args = [], under = [], cache, nodeArgs = [] }: StartOptions = {}): Running {
-  const [program = '', ...rest] = [
-    ...under,
-    ...[process.execPath, '--conditions=echelon-source', ...nodeArgs, file, ...args],
-  ]
-  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe']
-  const child = spawn(program, rest, { stdio, env: { ...process.env, NODE_COMPILE_CACHE: cache } })
+export function start(file: string, { args = [], cache }: StartOptions = {}): Running {
+  const child = spawn(process.execPath, ['--conditions=echelon-source', file, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_COMPILE_CACHE: cache },
+  })
   // A program that is gone takes no input.
-  child.stdin?.on('error', () => undefined)
+  child.stdin.on('error', () => undefined)
   let errors = ''
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-10_000)
   })
   return {
     pid: child.pid ?? 0,
-    // Both are there: they are pipes.
-    input: child.stdin as Writable,
-    lines: wholeLines(child.stdout as Readable),
+    input: child.stdin,
+    lines: wholeLines(child.stdout),
     errors: () => errors,
     kill: (signal) => void child.kill(signal),
     ended: once(child, 'close').then(([code, signal]) => ({
