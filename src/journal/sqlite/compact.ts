@@ -79,7 +79,9 @@ function* inBatches(removals: readonly Removal[]): Generator<readonly Removal[]>
   for (const { name, positions, blobs } of removals)
     for (let from = 0; from === 0 || from < positions.length; from += entriesAtOnce) {
       const part = positions.slice(from, from + entriesAtOnce)
-      batch.push({ name, positions: part, blobs: from === 0 ? blobs : [] })
+      // As long as an entry is there, so are its blobs.
+      const isLast = from + entriesAtOnce >= positions.length
+      batch.push({ name, positions: part, blobs: isLast ? blobs : [] })
       size += part.length
       if (size < entriesAtOnce) continue
       yield batch
