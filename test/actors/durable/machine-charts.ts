@@ -7,6 +7,7 @@ import {
   cancel,
   createMachine,
   enqueueActions,
+  fromPromise,
   raise,
   sendTo,
   type AnyActorLogic,
@@ -35,6 +36,7 @@ export interface TransitionSpec {
 }
 
 export interface InvokeSpec {
+  readonly isPromise: boolean
   readonly fails: boolean
   /** Whether its key is another each time. */
   readonly isFresh: boolean
@@ -112,7 +114,10 @@ const stateArbitrary = (depth: number): fc.Arbitrary<StateSpec> =>
     after: fc.array(afterArbitrary, { maxLength: depth === 0 ? 1 : 2 }),
     always: maybe(transitionArbitrary, 1),
     done: maybe(transitionArbitrary, 2),
-    invoke: maybe(fc.record({ fails: fc.boolean(), isFresh: fc.boolean(), done: transitionArbitrary }), 1),
+    invoke: maybe(
+      fc.record({ isPromise: fc.boolean(), fails: fc.boolean(), isFresh: fc.boolean(), done: transitionArbitrary }),
+      1,
+    ),
   })
 
 export const chartArbitrary: fc.Arbitrary<StateSpec> = stateArbitrary(0)
@@ -135,14 +140,22 @@ const fullTank = 4
 const mostDriven = 40
 const mostInvoked = 6
 
-/**
- * Whether several delays that wait may have one id. When the first of them has fired, XState alone cannot cancel the
- * others any more.
- */
-export type Ids = 'any' | 'unique'
+export interface ChartOptions {
+  /**
+   * Whether several delays that wait may have one id. When the first of them has fired, XState alone cannot cancel the
+   * others any more.
+   */
+  readonly ids: 'any' | 'unique'
+  /** Whether everything that it invokes is an effect, which goes on after a crash, or there are promises too. */
+  readonly invokes: 'effects' | 'promises too'
+}
 
 /** Builds the machine of a chart. `log` is told what its plain actions do. */
-export function machineOf(spec: StateSpec, log: (what: string) => void, ids: Ids): AnyStateMachine {
+export function machineOf(
+  spec: StateSpec,
+  log: (what: string) => void,
+  { ids, invokes }: ChartOptions,
+): AnyStateMachine {
   const flat: { readonly spec: StateSpec; readonly id: string }[] = []
   const number = (state: StateSpec): void => {
     flat.push({ spec: state, id: `s${flat.length}` })
@@ -249,7 +262,7 @@ export function machineOf(spec: StateSpec, log: (what: string) => void, ids: Ids
     }
   }
 
-  const invokeOf = ({ fails, isFresh, done }: InvokeSpec, id: string): object => {
+  const invokeOf = ({ isPromise, fails, isFresh, done }: InvokeSpec, id: string): object => {
     const note = assign({
       last: ({ event }: { event: AnyEventObject }) => {
         // XState's events for the end of a child have one of these.
@@ -271,7 +284,7 @@ export function machineOf(spec: StateSpec, log: (what: string) => void, ids: Ids
       { actions: note },
     ]
     return {
-      src: fails ? 'fail' : 'work',
+      src: isPromise && invokes === 'promises too' ? 'promise' : fails ? 'fail' : 'work',
       input: ({ context }: { context: Counted }) => (isFresh ? `${id}-${context.invoked}` : id),
       onDone: ended,
       onError: ended,
@@ -279,6 +292,7 @@ export function machineOf(spec: StateSpec, log: (what: string) => void, ids: Ids
   }
 
   const actors: Readonly<Record<string, AnyActorLogic>> = {
+    promise: fromPromise<string, string>(({ input }) => Promise.resolve(`made ${input}`)),
     work: effectLogic(
       (key: string) => key,
       ({ input }) => `made ${input}`,
@@ -308,13 +322,13 @@ export const definitionOf = (
   spec: StateSpec,
   log: (what: string) => void,
   durable: DurableOptions | false,
-  ids: Ids,
+  options: ChartOptions,
 ): AnyDefinition & { readonly protocol: typeof randomProtocol } =>
   defineActor({
     name: 'random',
     durable,
     protocol: randomProtocol,
-    machine: () => machineOf(spec, log, ids),
+    machine: () => machineOf(spec, log, options),
   })
 
 const randomProtocol = { e0: message(), e1: message(), e2: message() }

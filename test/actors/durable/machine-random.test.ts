@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { VirtualClock, type TestRuntime } from 'echelon/testing'
 import { createActor, type AnyActorRef, type AnyStateMachine } from 'xstate'
-import { chartArbitrary, definitionOf, machineOf, sent, type Ids, type StateSpec } from './machine-charts.ts'
+import { chartArbitrary, definitionOf, machineOf, sent, type ChartOptions, type StateSpec } from './machine-charts.ts'
 import { delaysOf, Lab, type Cut } from './machine-lab.ts'
 
 /** What is done with a chart: it is sent a message, or time passes, in milliseconds. */
@@ -24,7 +24,7 @@ interface Outcome {
   readonly delays: Readonly<Record<string, number>>
   readonly log: readonly string[]
   readonly appends: number
-  /** Delays that were due at the same time, or had the same id: see `Ids`. */
+  /** Delays that were due at the same time, or had the same id: see `ChartOptions`. */
   readonly hasTies: boolean
 }
 
@@ -45,7 +45,7 @@ async function run(
   spec: StateSpec,
   steps: readonly Step[],
   cuts: readonly Cut[],
-  { entries, ids = 'any' }: { readonly entries: number; readonly ids?: Ids },
+  { entries, ids = 'any', invokes = 'effects' }: { readonly entries: number } & Partial<ChartOptions>,
 ): Promise<Outcome> {
   const lab = new Lab()
   const epochMs = lab.clock.wallNow()
@@ -54,7 +54,7 @@ async function run(
   const note = (what: string): void => {
     logs.at(-1)?.push(`${what} at ${lab.clock.wallNow() - epochMs}`)
   }
-  const definition = definitionOf(spec, note, { snapshotEvery: { entries } }, ids)
+  const definition = definitionOf(spec, note, { snapshotEvery: { entries } }, { ids, invokes })
   const rest = [...cuts]
   let appends = 0
   let hasTies = false
@@ -88,19 +88,12 @@ async function run(
   for (const [at, step] of [...steps, { passMs: restMs }].entries()) {
     if ('send' in step) {
       const type = sent[step.send] as (typeof sent)[number]
-      let isOver = false
-      while (!isOver) {
-        t.runtime
-          .get(definition, 'one')
-          .tell({ type } as never, { durable: true, id: `step-${at}` })
-          .then(
-            () => (isOver = true),
-            // It is done: it takes nothing any more.
-            () => (isOver = true),
-          )
+      do {
+        const told = t.runtime.get(definition, 'one').tell({ type } as never, { durable: true, id: `step-${at}` })
+        // One that is done takes nothing any more.
+        told.catch(() => undefined)
         await t.settle()
-        if (!(await goOn())) break
-      }
+      } while (await goOn())
     } else {
       const untilMs = lab.clock.wallNow() + step.passMs
       while (lab.clock.wallNow() < untilMs) {
@@ -128,7 +121,10 @@ async function run(
 async function runAlone(spec: StateSpec, steps: readonly Step[]): Promise<Pick<Outcome, 'state' | 'log'>> {
   const clock = new VirtualClock()
   const log: string[] = []
-  const machine: AnyStateMachine = machineOf(spec, (what) => log.push(`${what} at ${clock.now()}`), 'unique')
+  const machine: AnyStateMachine = machineOf(spec, (what) => log.push(`${what} at ${clock.now()}`), {
+    ids: 'unique',
+    invokes: 'promises too',
+  })
   const actor = createActor(machine, { clock })
   const ref: AnyActorRef = actor
   // What its promises come to comes before the next timer.
@@ -197,11 +193,70 @@ describe('random charts', () => {
     },
   )
 
+  test('given a few of them, then a process may end at each single commit', { timeout: 120_000 }, async () => {
+    const samples = fc.sample(fc.tuple(chartArbitrary, stepsArbitrary), { seed: 11, numRuns: 40 })
+    let most = 0
+    for (const [spec, steps] of samples) {
+      const whole = await run(spec, steps, [], { entries: 1000 })
+      if (whole.appends < 15 || whole.appends > 60 || most > 150) continue
+      most += whole.appends
+      for (let append = 1; append <= whole.appends; append += 1) {
+        const parts = await run(spec, steps, [{ append, written: append % 2 === 0 }], { entries: 4 })
+        expect({ append, state: parts.state, delays: parts.delays }).toEqual({
+          append,
+          state: whole.state,
+          delays: whole.delays,
+        })
+      }
+    }
+    expect(most).toBeGreaterThan(100)
+  })
+
+  test('given charts with promises too, when they are at rest, then a restart changes nothing and runs nothing', async () => {
+    const property = fc.asyncProperty(
+      chartArbitrary,
+      fc.array(fc.tuple(fc.nat(sent.length - 1), fc.integer({ min: 1, max: 500 })), { maxLength: 5 }),
+      fc.integer({ min: 1, max: 12 }),
+      async (spec, steps, entries) => {
+        const lab = new Lab()
+        const log: string[] = []
+        const definition = definitionOf(
+          spec,
+          (what) => log.push(what),
+          { snapshotEvery: { entries } },
+          { ids: 'any', invokes: 'promises too' },
+        )
+        let t = await lab.start({ definitions: [definition] })
+        let state: unknown
+        const problems: unknown[] = []
+        const attend = async (): Promise<void> => {
+          t.runtime.on('failed', ({ error }) => problems.push(error))
+          t.runtime.get(definition, 'one').subscribe((snapshot) => {
+            state = shown(snapshot)
+          })
+          await t.settle()
+        }
+        await attend()
+        for (const [send, passMs] of steps) {
+          t.runtime.get(definition, 'one').tell({ type: sent[send] } as never)
+          await t.settle()
+          await t.advance(passMs)
+          const before = { state, delays: delaysOf(t, path), done: log.length }
+          t = await lab.start({ definitions: [definition] })
+          await attend()
+          expect({ state, delays: delaysOf(t, path), done: log.length }).toEqual(before)
+        }
+        expect(problems).toEqual([])
+      },
+    )
+    await fc.assert(property, { numRuns: 100 })
+  })
+
   test('given no restart, then a durable chart does what XState alone does', { timeout: 120_000 }, async () => {
     // XState alone says so when a chart that is done is sent what it raised before.
     vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const property = fc.asyncProperty(chartArbitrary, stepsArbitrary, async (spec, steps) => {
-      const { state, log, hasTies } = await run(spec, steps, [], { entries: 5, ids: 'unique' })
+      const { state, log, hasTies } = await run(spec, steps, [], { entries: 5, ids: 'unique', invokes: 'promises too' })
       fc.pre(!hasTies)
       const alone = await runAlone(spec, steps)
       expect(state).toEqual(alone.state)
