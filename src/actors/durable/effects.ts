@@ -261,12 +261,8 @@ class Effect {
 
   #note(outcome: Outcome, blob: Blob | undefined): Outcome {
     this.#record.outcome(outcome, blob)
-    if (blob !== undefined) this.#fresh = blob.text
     return outcome
   }
-
-  /** Text of a blob that was made just now and may not be on disk yet. */
-  #fresh: string | undefined
 
   get #of(): { readonly of?: number } {
     const of = this.#turn?.of
@@ -281,7 +277,7 @@ class Effect {
     }
     // structuredClone would lose the code of an error.
     if (blob === undefined) return typeof value === 'object' && value !== null ? decode(encode(value)) : value
-    return decode(this.#fresh ?? (await this.#record.port.journal.blob(this.#record.stream, blob)))
+    return decode(await this.#record.blob(blob))
   }
 
   #checkFence(): void {

@@ -77,6 +77,8 @@ export class DurableRecord {
   #isNew = false
   #seq = 0
   #draft: Draft | undefined
+  /** Blobs that are not on disk yet. */
+  readonly #newBlobs = new Map<string, string>()
   /** Appends that are not acknowledged yet, and the entries in them. */
   #underway = 0
   #entriesUnderway = 0
@@ -126,6 +128,11 @@ export class DurableRecord {
   fail(error: Error): void {
     this.#failure ??= error
     this.#ready.reject(error)
+  }
+
+  /** Whether the journal took no more of it. */
+  get isLost(): boolean {
+    return this.#failure !== undefined
   }
 
   /** Nothing is on its way, nothing waits. */
@@ -195,8 +202,22 @@ export class DurableRecord {
 
   outcome(body: Outcome, blob: Blob | undefined): void {
     this.#push('outcome', this.#nowMs, body)
-    if (blob !== undefined) this.#draft?.blobs.push(blob)
+    if (blob !== undefined) this.#keepBlob(blob)
     this.ledger.outcome(body)
+  }
+
+  #keepBlob(blob: Blob): void {
+    this.#draft?.blobs.push(blob)
+    this.#newBlobs.set(blob.id, blob.text)
+    const forget = (): void => {
+      this.#newBlobs.delete(blob.id)
+    }
+    this.release({ release: forget, refuse: forget })
+  }
+
+  /** The text of a blob, on disk already or not. */
+  async blob(id: string): Promise<string> {
+    return this.#newBlobs.get(id) ?? (await this.port.journal.blob(this.stream, id))
   }
 
   /** A turn ended well; `state` is the one after it. @throws {NotSerializableError} `NOT_SERIALIZABLE` for a state that is no data. */
@@ -277,6 +298,7 @@ export class DurableRecord {
     // What was handled goes to the disk now, before the next incarnation reads what is there.
     this.#flush()
     this.#isReady = false
+    if (this.cell.exit !== undefined) this.#ready.reject(new TargetDownError(this.stream, 'actor.started', this.cell.exit))
   }
 
   /** A snapshot does not know how far a handler has come, so one that was cut off goes on by its entries. */

@@ -90,3 +90,20 @@ test('given an effect that asks back the actor that waits for it, then that is f
   askBack = () => ref.ask({ type: 'ask.self' })
   expect(await t.until(ref.ask({ type: 'ask.self' }))).toMatch(/can never be answered/)
 })
+
+test('given a large result that is asked for again at once, then it is there though the disk has not got it yet', async () => {
+  await using t = await createTestRuntime({ journal: memoryJournal() })
+  const large = defineActor({
+    name: 'large',
+    durable: { inlineResultBytes: 10 },
+    protocol: { 'large.make': question({}, z.int()) },
+    on: {
+      'large.make': async ({ effect, reply }) => {
+        const make = (): Promise<string> => effect('make', () => 'x'.repeat(100))
+        reply((await make()).length + (await make()).length)
+      },
+    },
+  })
+  expect(await t.until(t.runtime.get(large, 'a').ask({ type: 'large.make' }))).toBe(200)
+  expect(await t.until(t.runtime.get(large, 'a').ask({ type: 'large.make' }))).toBe(200)
+})
