@@ -26,7 +26,7 @@ export function opens(cell: Cell, { ask, timer, monitor, message, delivery }: En
     cell.record.release(delivery)
     return false
   }
-  if (delivery?.kind === 'tick') return cell.record?.alarm.taken(delivery.key, delivery.dueMs) === true
+  if (delivery?.kind === 'tick') return cell.record?.alarm.taken(delivery) === true
   if (monitor !== undefined) {
     cell.madeParts?.watching?.delete(monitor)
     return monitor.active

@@ -86,6 +86,21 @@ export function nextCron(
   return new Cron(pattern, { timezone, paused: true }).nextRun(new Date(afterMs))?.getTime()
 }
 
+/** Epoch milliseconds from which on ticks are made up for; a whole hour decides, so that it is found once an hour. */
+function catchUpFrom({ pattern, timezone }: Recurrence & { readonly kind: 'cron' }, atMs: number): number {
+  const hour = Math.floor(atMs / hourMs)
+  const name = `${timezone} ${pattern} ${hour}`
+  if (oldestCaughtUp.name !== name) {
+    const runs = new Cron(pattern, { timezone, paused: true }).previousRuns(catchUp, new Date(hour * hourMs))
+    oldestCaughtUp = { name, fromMs: runs.at(-1)?.getTime() ?? -Infinity }
+  }
+  return oldestCaughtUp.fromMs
+}
+
+const hourMs = 3_600_000
+/** The last answer of `catchUpFrom`: going back so far takes a while. */
+let oldestCaughtUp = { name: '', fromMs: 0 }
+
 /** The same timer after its tick was taken up at `atMs`; undefined when that was its last. Depends on nothing else. */
 export function afterTick(timer: DurableTimer, atMs: number): DurableTimer | undefined {
   const { recurrence, dueMs } = timer
@@ -96,7 +111,8 @@ export function afterTick(timer: DurableTimer, atMs: number): DurableTimer | und
     return { ...timer, dueMs: Math.max(fromMs + periodMs, atMs - catchUp * periodMs) }
   }
   const nextMs = nextCron(recurrence, fromMs)
-  return nextMs === undefined ? undefined : { ...timer, dueMs: nextMs }
+  if (nextMs === undefined) return undefined
+  return { ...timer, dueMs: nextMs > atMs ? nextMs : Math.max(nextMs, catchUpFrom(recurrence, atMs)) }
 }
 
 /**

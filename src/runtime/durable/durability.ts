@@ -70,8 +70,8 @@ export class Durability implements DurabilityPort {
     })
   }
 
-  #isDown({ stream, ledger, cell }: DurableRecord): void {
-    this.#waker.isDown(stream, cell.exit?.kind === 'crash', ledger.wakeAtMs(0) !== null)
+  #isDown({ stream, ledger, cell, isLost }: DurableRecord): void {
+    this.#waker.isDown(stream, cell.exit?.kind === 'crash', ledger.wakeAtMs(0) !== null, isLost)
   }
 
   /** Wakes what is due from now on. */

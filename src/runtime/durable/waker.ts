@@ -3,8 +3,9 @@ import type { Journal } from '../../core/journal.ts'
 
 /** Streams that are looked at in one go. */
 const pageSize = 100
-/** Milliseconds that are waited for at once at least: the wall clock may be set meanwhile. */
+/** Milliseconds that are waited for at once at least and at most: the wall clock may be set meanwhile. */
 const shortestStretchMs = 60_000
+const longestStretchMs = 3_600_000
 
 /**
  * Brings durable actors back for what they have to do by themselves: unfinished work, and timers. The journal says who
@@ -23,6 +24,8 @@ export class Waker {
   readonly #gaveUp = new Set<string>()
   readonly #unknown = new Set<string>()
   #handle: TimerHandle | undefined
+  /** For those who were lost to the journal. */
+  #retry: TimerHandle | undefined
   #state: 'stopped' | 'idle' | 'looking' | 'look-again' = 'stopped'
 
   constructor(
@@ -45,6 +48,7 @@ export class Waker {
   stop(): void {
     this.#state = 'stopped'
     this.#clock.clearTimeout(this.#handle)
+    this.#clock.clearTimeout(this.#retry)
   }
 
   isUp(stream: string): void {
@@ -52,11 +56,21 @@ export class Waker {
     this.#gaveUp.delete(stream)
   }
 
-  /** It has ended. `hasWork`: it is wanted back by itself. */
-  isDown(stream: string, hasFailed: boolean, hasWork: boolean): void {
+  /** It has ended. `hasWork`: it is wanted back by itself. `lost`: since its journal took no more, which may pass. */
+  isDown(stream: string, hasFailed: boolean, hasWork: boolean, lost: boolean): void {
     this.#up.delete(stream)
     if (hasFailed) this.#gaveUp.add(stream)
+    else if (lost) this.#lookWithin(shortestStretchMs)
     else if (hasWork) this.look()
+  }
+
+  /** Looks again after so many milliseconds at the latest, even when nobody is due by then. */
+  #lookWithin(ms: number): void {
+    if (this.#state === 'stopped' || this.#retry !== undefined) return
+    this.#retry = this.#clock.setTimeout(() => {
+      this.#retry = undefined
+      this.look()
+    }, ms)
   }
 
   /** Looks for streams that are due, now or after the look that is going on. */
@@ -130,7 +144,7 @@ export class Waker {
   }
 
   #wait(delayMs: number): void {
-    const stretchMs = Math.min(delayMs, Math.max(shortestStretchMs, delayMs / 2))
+    const stretchMs = Math.min(delayMs, longestStretchMs, Math.max(shortestStretchMs, delayMs / 2))
     this.#clock.clearTimeout(this.#handle)
     this.#handle = this.#clock.setTimeout(() => {
       this.look()
