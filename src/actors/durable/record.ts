@@ -41,7 +41,8 @@ export const failureOf = (error: unknown): Failed['error'] => {
   if (!(error instanceof Error)) return { name: 'Error', message: describeError(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   // Anybody may have set them to anything.
-  return { name: String(error.name), message: String(error.message), ...(code === undefined ? {} : { code }) }
+  const { name, message }: { readonly name: unknown; readonly message: unknown } = error
+  return { name: String(name), message: String(message), ...(code === undefined ? {} : { code }) }
 }
 
 /**
@@ -298,7 +299,8 @@ export class DurableRecord {
     // What was handled goes to the disk now, before the next incarnation reads what is there.
     this.#flush()
     this.#isReady = false
-    if (this.cell.exit !== undefined) this.#ready.reject(new TargetDownError(this.stream, 'actor.started', this.cell.exit))
+    if (this.cell.exit !== undefined)
+      this.#ready.reject(new TargetDownError(this.stream, 'actor.started', this.cell.exit))
   }
 
   /** A snapshot does not know how far a handler has come, so one that was cut off goes on by its entries. */
