@@ -65,13 +65,18 @@ test('given any appends, then wherever the process ends, readers and the next wr
       const model = new Map<string, StreamInfo>()
       for (const { streams, fits, withSnapshot, wakeAtMs, then } of plan) {
         const before = [...model]
-        const calls = streams.map((number) => {
+        const calls = streams.map((number, index) => {
           const stream = `s${number}`
           const { lastSeq = 0, snapshotSeq = 0 } = model.get(stream) ?? {}
           const seq = lastSeq + 1
           const snapshot = withSnapshot ? { seq, version: 1, atMs: 1, body: '1', blobs: [] } : undefined
           model.set(stream, { stream, lastSeq: seq, atMs: 1.5, snapshotSeq: snapshot?.seq ?? snapshotSeq, wakeAtMs })
-          return [append(stream, lastSeq, [fits ? 'x' : 'x'.repeat(20_000)], { wakeAtMs, snapshot })]
+          return [
+            append(stream, lastSeq, ['x'.repeat(fits || index + 1 < streams.length ? 1 : 50_000)], {
+              wakeAtMs,
+              snapshot,
+            }),
+          ]
         })
         if (fits) expect(new Set(writer.commit(calls))).toEqual(new Set([undefined]))
         else {
@@ -82,7 +87,10 @@ test('given any appends, then wherever the process ends, readers and the next wr
           model.clear()
           for (const [stream, info] of before) model.set(stream, info)
         }
-        if (then === 'flush') for (const _ of writer.flush());
+        if (then === 'flush') {
+          for (const _ of writer.flush());
+          expect(writer.heads.late.size).toBe(0)
+        }
         if (then === 'checkpoint') writer.checkpoint()
         if (then !== 'crash') continue
         const list = [...model.values()].toSorted((a, b) => (a.stream < b.stream ? -1 : 1))

@@ -139,10 +139,12 @@ test('given an open journal, then a process with nothing else to do ends; and wh
   }
   {
     await using child = await Child.with(place.file)
-    child.tell({ kind: 'append and end', appends: [append('a', 0, ['last words'])] })
+    // So much that the process would be gone before it is written.
+    const lastWords = Array.from({ length: 200 }, (_, index) => `${index}`.repeat(50_000))
+    child.tell({ kind: 'append and end', appends: [append('a', 0, lastWords)] })
     expect(await child.exited).toEqual([0, null])
   }
   const journal = await sqliteJournal(place.file).open(host())
-  expect((await journal.load('a')).lastSeq).toBe(1)
+  expect((await journal.load('a')).lastSeq).toBe(200)
   await journal.close()
 })
