@@ -118,6 +118,7 @@ type Call = 'load' | 'read' | 'due' | 'blob'
 /** The same journal, whose readers a test looks at, holds up and lets fail. */
 export function observed(source: JournalSource) {
   const calls: Call[] = []
+  const appended: Append[] = []
   const held = new Map<Call, (() => void)[]>()
   const failures = new Map<Call, Error>()
   const before = async (call: Call): Promise<void> => {
@@ -136,6 +137,11 @@ export function observed(source: JournalSource) {
         const member: unknown = Reflect.get(target, name)
         if (typeof member !== 'function') return member
         const call = member.bind(target) as (...args: unknown[]) => unknown
+        if (name === 'append')
+          return (appends: readonly Append[]) => {
+            appended.push(...appends)
+            return call(appends)
+          }
         if (name !== 'load' && name !== 'read' && name !== 'due' && name !== 'blob') return call
         return async (...args: unknown[]) => {
           await before(name)
@@ -145,6 +151,8 @@ export function observed(source: JournalSource) {
     })
   return {
     calls,
+    /** What was handed over to be written, in its order. */
+    appended,
     source: { ...source, open: async (host) => watched(await source.open(host)) } satisfies JournalSource,
     /** The result lets so many go on, or all and all that come. */
     hold: (call: Call) => {

@@ -1,0 +1,416 @@
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { defineActor, defineTopic, message, question } from 'echelon'
+import { createTestRuntime, type TestRuntime } from 'echelon/testing'
+import { JournalFailedError, JournalFullError } from '../../../src/core/journal-errors.ts'
+import { clockAfter, disk, kindsOf, observed } from './disk.ts'
+
+/* The actor works ahead of the disk, and nothing that follows from what is not on disk yet leaves it. */
+
+const news = defineTopic('news', z.string())
+
+/** Where what is told ends up: one that is not durable, and one that is. */
+const sink = defineActor({
+  name: 'sink',
+  protocol: { put: message({ word: z.string() }) },
+  state: (): readonly string[] => [],
+  on: { put: ({ state, message: { word } }) => [...state, word] },
+})
+const vault = defineActor({
+  name: 'vault',
+  durable: true,
+  protocol: { put: message({ word: z.string() }), words: question({}, z.array(z.string())) },
+  state: (): readonly string[] => [],
+  on: {
+    put: ({ state, message: { word } }) => [...state, word],
+    words: ({ state, reply }) => {
+      reply([...state])
+    },
+  },
+})
+
+const speaker = defineActor({
+  name: 'speaker',
+  durable: true,
+  protocol: {
+    add: message(),
+    total: question({}, z.int()),
+    addAndTell: question({}, z.int()),
+    refuse: question({}, z.int()),
+    tell: message(),
+    get: message(),
+    publish: message(),
+    durably: message(),
+    effect: message(),
+  },
+  state: () => 0,
+  on: {
+    add: ({ state }) => state + 1,
+    total: ({ state, reply }) => {
+      reply(state)
+    },
+    addAndTell: ({ state, reply }) => {
+      reply(state + 1)
+      return state + 1
+    },
+    refuse: ({ state }) => {
+      if (state < 0) return state
+      throw new Error('refused')
+    },
+    tell: ({ state, lookup }) => {
+      lookup(sink, 'sink').tell({ type: 'put', word: 'told' })
+      return state + 1
+    },
+    get: ({ state, get }) => {
+      get(vault, 'v').tell({ type: 'put', word: 'told' })
+      return state + 1
+    },
+    publish: ({ state, publish }) => {
+      publish(news, 'published')
+      return state + 1
+    },
+    durably: async ({ state, get }) => {
+      await get(vault, 'v').tell({ type: 'put', word: 'durably' }, { durable: true })
+      return state + 1
+    },
+    effect: async ({ state, effect }) => {
+      await effect('e', () => seen.push('ran'))
+      return state + 1
+    },
+  },
+})
+/** What came out, in its order. */
+let seen: string[] = []
+
+async function begin() {
+  seen = []
+  const world = disk()
+  const t = await createTestRuntime({ journal: world.journal })
+  const out = t.runtime.spawn(sink, { name: 'sink' })
+  t.runtime.subscribe(news, (word) => seen.push(word))
+  // A neighbour: it finds the sink.
+  const ref = t.runtime.spawn(speaker, { name: 'speaker', restart: 'transient' })
+  await t.until(ref.ask({ type: 'total' }))
+  const words = (): readonly string[] => [...seen, ...out.snapshot.context]
+  const vaultWords = (): unknown =>
+    t.runtime.get(vault, 'v').isRunning ? t.runtime.get(vault, 'v').snapshot.context : []
+  return { t, world, ref, words, vaultWords }
+}
+
+type World = Awaited<ReturnType<typeof begin>>
+
+const outputs: readonly (readonly [string, (world: World) => void, (world: World) => unknown, unknown])[] = [
+  [
+    'a message to a neighbour',
+    ({ ref }) => {
+      ref.tell({ type: 'tell' })
+    },
+    ({ words }) => words(),
+    ['told'],
+  ],
+  [
+    'a message to a durable actor',
+    ({ ref }) => {
+      ref.tell({ type: 'get' })
+    },
+    ({ vaultWords }) => vaultWords(),
+    ['told'],
+  ],
+  [
+    'what is published',
+    ({ ref }) => {
+      ref.tell({ type: 'publish' })
+    },
+    ({ words }) => words(),
+    ['published'],
+  ],
+  [
+    'a durable message',
+    ({ ref }) => {
+      ref.tell({ type: 'durably' })
+    },
+    ({ vaultWords }) => vaultWords(),
+    ['durably'],
+  ],
+  [
+    'an effect',
+    ({ ref }) => {
+      ref.tell({ type: 'effect' })
+    },
+    ({ words }) => words(),
+    ['ran'],
+  ],
+  [
+    'an answer',
+    ({ ref }) => {
+      void ref.ask({ type: 'addAndTell' }).then(
+        (n) => seen.push(`answer ${n}`),
+        () => undefined,
+      )
+    },
+    ({ words }) => words(),
+    ['answer 1'],
+  ],
+  [
+    'the acknowledgement of a durable message',
+    ({ ref }) => {
+      void ref.tell({ type: 'add' }, { durable: true }).then(
+        () => seen.push('acknowledged'),
+        () => undefined,
+      )
+    },
+    ({ words }) => words(),
+    ['acknowledged'],
+  ],
+]
+
+describe.each(outputs)('%s', (_, act, look, expected) => {
+  test('given a disk that takes its time, then it leaves when it is on disk, and not before', async () => {
+    const world = await begin()
+    world.world.hold()
+    act(world)
+    await world.t.settle()
+    expect(look(world)).toEqual([])
+    world.world.letGo()
+    await world.t.settle()
+    expect(look(world)).toEqual(expected)
+    await world.t.until(world.t.runtime.shutdown())
+  })
+
+  test.each([new JournalFullError('memory'), new JournalFailedError('memory', 'the disk broke')])(
+    'given a disk that takes nothing ($code), then it never leaves',
+    async (error) => {
+      const world = await begin()
+      world.world.fail(error)
+      act(world)
+      await world.t.advance(1000)
+      expect(look(world)).toEqual([])
+      world.world.mend()
+      await world.t.advance(10_000)
+      expect(look(world)).toEqual([])
+      await world.t.until(world.t.runtime.shutdown())
+    },
+  )
+})
+
+test.each([
+  ['JOURNAL_FULL', new JournalFullError('memory')],
+  ['JOURNAL_FAILED', new JournalFailedError('memory', 'the disk broke')],
+])('given a disk that takes nothing, then whoever waits for it learns %s', async (code, error) => {
+  const { t, world, ref } = await begin()
+  world.fail(error)
+  const asked = ref.ask({ type: 'addAndTell' }).catch((reason: unknown) => reason)
+  expect(await t.until(asked)).toMatchObject({ code })
+  const told = t.runtime.get(vault, 'v').tell({ type: 'put', word: 'x' }, { durable: true })
+  expect(await t.until(told.catch((reason: unknown) => reason))).toMatchObject({ code })
+})
+
+test('given a question that changes nothing, then nothing is written, and it is answered whatever the disk does', async () => {
+  const { t, world, ref } = await begin()
+  ref.tell({ type: 'add' })
+  await t.settle()
+  const { commits } = world
+  world.hold()
+  expect(await t.until(ref.ask({ type: 'total' }))).toBe(1)
+  world.letGo()
+  world.fail(new JournalFullError('memory'))
+  expect(await t.until(ref.ask({ type: 'total' }))).toBe(1)
+  expect(world.commits).toBe(commits)
+})
+
+test('given a question after a change that is not on disk yet, then its answer waits for that, and order is kept', async () => {
+  const { t, world, ref } = await begin()
+  world.hold()
+  ref.tell({ type: 'publish' })
+  const answers = [ref.ask({ type: 'total' }), ref.ask({ type: 'addAndTell' }), ref.ask({ type: 'total' })]
+  for (const answer of answers) void answer.then((n) => seen.push(`answer ${n}`))
+  ref.tell({ type: 'publish' })
+  await t.settle()
+  expect(seen).toEqual([])
+  world.letGo()
+  await t.settle()
+  // Those who wait are told by a promise, a moment later than listeners.
+  expect(seen).toEqual(['published', 'published', 'answer 1', 'answer 2', 'answer 2'])
+})
+
+test('given a handler that fails, then what it said before is not said, and its asker learns of the failure', async () => {
+  const { t, ref } = await begin()
+  const failing = defineActor({
+    name: 'failing',
+    durable: true,
+    protocol: { go: question({}, z.int()) },
+    on: {
+      go: ({ publish, reply, get }) => {
+        publish(news, 'from a failure')
+        get(vault, 'v').tell({ type: 'put', word: 'from a failure' })
+        reply(1)
+        throw new Error('boom')
+      },
+    },
+  })
+  const asked = t.runtime.get(failing, 'f').ask({ type: 'go' })
+  expect(await t.until(asked.catch((error: unknown) => error))).toMatchObject({ code: 'TARGET_DOWN' })
+  await t.settle()
+  expect(seen).toEqual([])
+  expect(await t.until(t.runtime.get(vault, 'v').ask({ type: 'words' }))).toEqual([])
+  expect(await t.until(ref.ask({ type: 'refuse' }).catch((error: unknown) => error))).toMatchObject({
+    code: 'TARGET_DOWN',
+  })
+})
+
+describe('a full disk', () => {
+  const counter = defineActor({
+    name: 'counter',
+    durable: true,
+    protocol: { add: message(), total: question({}, z.int()), later: message() },
+    state: () => 0,
+    on: {
+      add: ({ state }) => state + 1,
+      total: ({ state, reply }) => {
+        reply(state)
+      },
+      later: ({ timers }) => {
+        timers.after('k', 1000, { type: 'add' })
+      },
+    },
+  })
+  const total = (t: TestRuntime, definition: typeof counter = counter): Promise<number> =>
+    t.until(t.runtime.get(definition, 'a').ask({ type: 'total' }))
+
+  test('given no space, then durable senders learn it, reads go on, and when there is space again so does everything', async () => {
+    const world = disk()
+    await using t = await createTestRuntime({ journal: world.journal })
+    const ref = t.runtime.get(counter, 'a')
+    const tell = (): Promise<unknown> =>
+      t.until(ref.tell({ type: 'add' }, { durable: true }).catch((error: unknown) => error))
+    expect(await tell()).toBeUndefined()
+    world.fail(new JournalFullError('memory'))
+    for (let i = 0; i < 10; i += 1) {
+      expect(await tell()).toMatchObject({ code: 'JOURNAL_FULL', retryable: true })
+      expect(await total(t)).toBe(1)
+    }
+    // Plain messages have nobody who waits: they come to nothing.
+    ref.tell({ type: 'add' })
+    await t.settle()
+    expect(await total(t)).toBe(1)
+    world.mend()
+    expect(await tell()).toBeUndefined()
+    expect(await total(t)).toBe(2)
+    expect(await kindsOf(world.journal, '/durable/counter/a')).toEqual([
+      ...['created', 'received', 'handled'],
+      ...['received', 'handled'],
+    ])
+  })
+
+  test('given a timer that is due meanwhile, then its tick is tried again until there is space, and not in a loop', async () => {
+    const world = disk()
+    await using t = await createTestRuntime({ journal: world.journal })
+    t.runtime.get(counter, 'a').tell({ type: 'later' })
+    await t.settle()
+    world.fail(new JournalFullError('memory'))
+    const tried = world.tried.length
+    await t.advance(10 * 60_000)
+    expect(world.tried.length - tried).toBeGreaterThanOrEqual(5)
+    expect(world.tried.length - tried).toBeLessThanOrEqual(25)
+    world.mend()
+    await t.advance(60_000)
+    expect(await total(t)).toBe(1)
+    expect(await kindsOf(world.journal, '/durable/counter/a')).toEqual(['created', 'handled', 'handled'])
+  })
+
+  test('given messages that were acknowledged before, then they are handled when there is space again', async () => {
+    const world = disk()
+    const gate = Promise.withResolvers<void>()
+    const slow = defineActor({
+      name: 'slow',
+      durable: true,
+      protocol: { add: message() },
+      state: () => 0,
+      on: {
+        add: async ({ state }) => {
+          if (state === 0) await gate.promise
+          return state + 1
+        },
+      },
+    })
+    await using t = await createTestRuntime({ journal: world.journal })
+    const ref = t.runtime.get(slow, 'a')
+    for (let i = 0; i < 3; i += 1) await t.until(ref.tell({ type: 'add' }, { durable: true }))
+    world.fail(new JournalFullError('memory'))
+    gate.resolve()
+    await t.advance(5000)
+    world.mend()
+    await t.advance(60_000)
+    expect(ref.snapshot.context).toBe(3)
+  })
+})
+
+describe('a slow disk', () => {
+  const counter = (capacity: number) =>
+    defineActor({
+      name: 'counter',
+      durable: true,
+      mailbox: { capacity },
+      protocol: { add: message(), total: question({}, z.int()) },
+      state: () => 0,
+      on: {
+        add: ({ state }) => state + 1,
+        total: ({ state, reply }) => {
+          reply(state)
+        },
+      },
+    })
+
+  test('given more messages than it keeps up with, then the actor waits, and neither memory nor mailbox grows without bound', async () => {
+    const world = disk()
+    const { source, appended } = observed(world.journal)
+    await using t = await createTestRuntime({ journal: source })
+    const ref = t.runtime.get(counter(2000), 'a')
+    await t.until(ref.ask({ type: 'total' }))
+    world.hold()
+    for (let i = 0; i < 10_000; i += 1) {
+      ref.tell({ type: 'add' })
+      if (i % 10 === 0) await t.settle()
+    }
+    await t.settle()
+    const underway = appended.reduce((sum, { entries }) => sum + entries.length, 0)
+    expect(underway).toBeGreaterThan(1000)
+    // A turn may be at its end when it is noticed.
+    expect(underway).toBeLessThanOrEqual(1024 + 100)
+    const dropped = t.runtime.deadLetters.byReason.get('mailbox-full') ?? 0
+    // All but those that are in its mailbox or on their way.
+    expect(dropped).toBeGreaterThanOrEqual(10_000 - 2000 - underway)
+    world.letGo()
+    await t.settle()
+    expect(await t.until(ref.ask({ type: 'total' }))).toBe(10_000 - dropped)
+  })
+
+  test('given durable messages beyond the mailbox, then they are refused, and the others are all there', async () => {
+    const world = disk()
+    const definition = counter(100)
+    const t = await createTestRuntime({ journal: world.journal })
+    const ref = t.runtime.get(definition, 'a')
+    await t.until(ref.ask({ type: 'total' }))
+    world.hold()
+    let acknowledged = 0
+    let refused = 0
+    for (let i = 0; i < 5000; i += 1) {
+      void ref.tell({ type: 'add' }, { durable: true }).then(
+        () => (acknowledged += 1),
+        (error: unknown) => {
+          expect(error).toMatchObject({ code: 'MAILBOX_FULL', retryable: true })
+          refused += 1
+        },
+      )
+      if (i % 50 === 0) await t.settle()
+    }
+    await t.settle()
+    expect(acknowledged).toBe(0)
+    expect(refused).toBeGreaterThan(0)
+    world.letGo()
+    await t.settle()
+    expect(acknowledged + refused).toBe(5000)
+    await using next = await createTestRuntime({ journal: world.journal, clock: clockAfter(t.clock) })
+    expect(await next.until(next.runtime.get(definition, 'a').ask({ type: 'total' }))).toBe(acknowledged)
+  })
+})
