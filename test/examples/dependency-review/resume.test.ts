@@ -99,7 +99,7 @@ const undisturbed = once(async (): Promise<readonly string[]> => {
   const review = new Review(folder, 'undisturbed')
   expect(await review.run()).toMatchObject({ code: 0, stderr: '' })
   expect((await readdir(review.out)).sort()).toEqual([...REPORTS, 'run.json'])
-  return review.reports()
+  return await review.reports()
 })
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
