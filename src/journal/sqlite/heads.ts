@@ -228,10 +228,13 @@ export class Heads {
    * now. Yields after some, with how many it has done.
    */
   *recover(): Generator<number, void> {
-    this.#indexed = this.#tables.meta('indexed')
-    this.#scannedTo = Math.max(this.#scannedTo, this.#indexed)
+    const indexed = this.#tables.meta('indexed')
+    if (indexed > this.#indexed) {
+      this.#indexed = indexed
+      this.#scannedTo = Math.max(this.#scannedTo, indexed)
+      for (const [id, { position }] of this.#late) if (position <= indexed) this.#late.delete(id)
+    }
     this.#nextId = (this.#tables.get<{ last: number | null }>('SELECT max(id) AS last FROM streams')?.last ?? 0) + 1
-    for (const [id, { position }] of this.#late) if (position <= this.#indexed) this.#late.delete(id)
     for (let done = 0; ; yield done) {
       const before = done
       for (const entry of this.#tables.entriesAfter(this.#scannedTo, scanned)) {
