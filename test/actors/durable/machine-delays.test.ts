@@ -55,7 +55,7 @@ describe('delays over restarts', () => {
   })
 
   test(
-    'given any restarts, then each delay comes exactly once: when it is due, or at once if nobody was there then',
+    'given any restarts, then each delay comes exactly once, in order: when it is due, or at once if nobody was there then',
     { timeout: 120_000 },
     async () => {
       const property = fc.asyncProperty(fc.array(lifeArbitrary, { minLength: 1, maxLength: 5 }), async (lives) => {
@@ -92,6 +92,8 @@ describe('delays over restarts', () => {
         })
         const byName = (a: Rang, b: Rang): number => a.name.localeCompare(b.name)
         expect(rang.toSorted(byName)).toEqual(expected.toSorted(byName))
+        const dues = rang.map(({ name }) => due.get(name) ?? 0)
+        expect(dues).toEqual(dues.toSorted((a, b) => a - b))
         expect(delaysOf(t, path)).toEqual({})
       })
       await fc.assert(property, { numRuns: 60 })
@@ -341,7 +343,7 @@ describe('delays and wrong wall clocks', () => {
     expect(rang).toEqual(['tea'])
   })
 
-  test('given a clock that was in 1970 at the start and is set right later, then the delay comes soon after', async () => {
+  test('given a clock that was in 1970 at the start and is set right later, then the delay comes within an hour', async () => {
     const lab = new Lab()
     const rang: string[] = []
     const definition = alarms((name) => rang.push(name))
@@ -355,10 +357,7 @@ describe('delays and wrong wall clocks', () => {
     expect(rang).toEqual([])
     const { now } = t.clock
     t.clock.wallNow = () => start + 10_000 + now()
-    // It is looked at again after half of what was left, which was 56 years: whoever is there is not asked for it, but
-    // the next that happens to the chart is.
-    t.runtime.get(definition, 'a').tell({ type: 'set', name: 'other', ms: 1 })
-    await t.advance(1)
-    expect(rang).toEqual(['tea', 'other'])
+    await t.advance(3_600_000)
+    expect(rang).toEqual(['tea'])
   })
 })
