@@ -178,7 +178,10 @@ export class DurableRecord {
   /** Writes down a durable message that came before the actor was ready, unless it has come before. */
   accept(envelope: Envelope): void {
     const { delivery, message } = envelope
-    if (delivery?.kind === 'incoming' && !this.ledger.seen.has(delivery.id)) this.#accept(message, delivery)
+    if (delivery?.kind !== 'incoming' || delivery.seq !== undefined) return
+    // Whoever sent it again need not wait until its turn to be left out comes.
+    if (this.ledger.seen.has(delivery.id)) this.release(delivery)
+    else this.#accept(message, delivery)
   }
 
   #accept(message: Message, delivery: Delivery & { readonly kind: 'incoming' }): number {
