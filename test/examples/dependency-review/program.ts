@@ -15,7 +15,7 @@ export interface Ended {
 
 export interface ProgramOptions {
   readonly cwd: string
-  /** For `kill/hooks.ts`: `DIE_AT`, `HANG_AT`, `TRACE_TO`. */
+  /** For `kill/hooks.ts`: `DIE_AT` and the like, `TRACE_TO`. */
   readonly env?: Readonly<Record<string, string>>
   /** Sees each line of its standard output as it comes. */
   readonly onLine?: (line: string, kill: (signal: NodeJS.Signals) => void) => void

@@ -6,7 +6,6 @@ import { sqliteJournal } from 'echelon/journal'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 
-import { lineSchema } from '../../../examples/dependency-review/show/json-display.ts'
 import { linesOf, run, type Ended } from './program.ts'
 import { manyPackages, ProjectFolder } from './project-folder.ts'
 
@@ -209,15 +208,8 @@ describe.concurrent('beside a process', () => {
     async () => {
       await using folder = await ProjectFolder.make(manyPackages(60))
       const review = new Review(folder, 'out')
-      let isSent = false
-      const onLine = (line: string, kill: (signal: NodeJS.Signals) => void): void => {
-        const parsed = lineSchema.parse(JSON.parse(line))
-        if (isSent || parsed.type !== 'progress' || parsed.done === 0) return
-        isSent = true
-        kill('SIGINT')
-      }
       const expected = await undisturbed()
-      const ended = await review.run([], {}, { onLine })
+      const ended = await review.run([], { INT_AT: 'examine:40' })
       const kept = await review.kept()
       expect([...kept].sort()).toEqual([...(await review.examined())].sort()) // also what was at hand
       expect(linesOf(ended).at(-1)).toMatchObject({ type: 'interrupted', done: kept.length })

@@ -10,8 +10,8 @@ import { systemClock } from 'echelon'
  */
 export type Moment = 'examine' | 'append' | 'appended' | 'kept' | 'rename' | 'remove'
 
-/** `DIE_AT=kept:2` is the second of its kind; `HANG_AT` waits there for ever instead. */
-const [dieAt = '', hangAt = ''] = [process.env['DIE_AT'], process.env['HANG_AT']]
+/** `DIE_AT=kept:2` is the second of its kind. `HANG_AT` waits there for ever, `INT_AT` is the moment of a Ctrl-C. */
+const { DIE_AT: dieAt, HANG_AT: hangAt, INT_AT: interruptAt } = process.env
 const counts = new Map<Moment, number>()
 
 /** Ends the process as `kill -9` does if it is to end here. */
@@ -20,6 +20,7 @@ export async function pass(moment: Moment): Promise<void> {
   counts.set(moment, count)
   const here = `${moment}:${count}`
   if (here === dieAt) process.kill(process.pid, 'SIGKILL')
+  if (here === interruptAt) process.kill(process.pid, 'SIGINT')
   if (here !== dieAt && here !== hangAt) return
   process.stdout.write(`at ${here}\n`)
   await new Promise<void>((resolve) => systemClock.setTimeout(resolve, 3_600_000)) // which keeps the process alive
