@@ -1,45 +1,21 @@
 /** A disk that is full, and one that has space again. */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { expect, test } from 'vitest'
 import { sqliteJournal } from '../../../src/journal/sqlite/journal.ts'
-import { append, codeOf, host, journalPath } from './material.ts'
-
-const isRoot = process.getuid?.() === 0
-
-/** A disk of its own that has `size` bytes. */
-function mount(folder: string, size: string): Disposable & { readonly file: string; readonly filler: string } {
-  mkdirSync(folder)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder])
-  return {
-    file: path.join(folder, 'journal.db'),
-    filler: path.join(folder, 'filler'),
-    [Symbol.dispose]: () => {
-      execFileSync('umount', ['-l', folder])
-    },
-  }
-}
-
-function fill(file: string): void {
-  for (let size = 1 << 22; size >= 1; size >>= 1)
-    try {
-      writeFileSync(file, Buffer.alloc(size), { flag: 'a' })
-    } catch {
-      // That much was not left.
-    }
-}
+import { temporaryFolder } from '../../crash/support/folder.ts'
+import { smallDisk, smallDiskOrSkip } from '../../crash/support/small-disk.ts'
+import { append, codeOf, host } from './material.ts'
 
 test('given a disk that is full, then appends are refused, reading goes on, and with space again appends are taken', async (context) => {
-  context.skip(!isRoot, 'Only root can make a small disk: the test of a full disk is skipped')
-  await using place = await journalPath()
-  using disk = mount(path.join(place.folder, 'disk'), '4m')
+  smallDiskOrSkip(context)
+  using folder = temporaryFolder()
+  using disk = smallDisk(folder, 4 * 1024 * 1024)
+  const source = sqliteJournal(`${disk.path}/journal.db`)
   const failures: unknown[] = []
-  const journal = await sqliteJournal(disk.file).open(host({ onFailed: (error) => failures.push(error) }))
+  const journal = await source.open(host({ onFailed: (error) => failures.push(error) }))
   await journal.append([append('a', 0, ['first']), append('b', 0, ['first'])])
   let written = 1
   for (let round = 0; round < 3; round += 1) {
-    fill(disk.filler)
+    disk.fill()
     let end: unknown = 'ok'
     // The log had some space of its own.
     for (let tries = 0; end === 'ok' && tries < 2000; tries += 1) {
@@ -52,14 +28,14 @@ test('given a disk that is full, then appends are refused, reading goes on, and 
     expect(await journal.list()).toHaveLength(2)
     expect((await journal.verify()).problems).toEqual([])
 
-    rmSync(disk.filler)
+    disk.free()
     await journal.append([append('a', written, ['again']), append('b', written, ['again'])])
     written += 1
   }
-  fill(disk.filler)
+  disk.fill()
   await journal.close() // what is late is found again
-  rmSync(disk.filler)
-  const again = await sqliteJournal(disk.file).open(host())
+  disk.free()
+  const again = await source.open(host())
   expect(await again.list()).toMatchObject([{ lastSeq: written }, { lastSeq: written }])
   expect((await again.verify()).problems).toEqual([])
   await again.close()
