@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { describeError } from '../../core/exit.ts'
 import type { JournalEntry, NewEntry } from '../../core/journal.ts'
 import type { Message } from '../../core/message.ts'
 import { StreamMismatchError } from './errors.ts'
@@ -105,7 +106,13 @@ export function openEntry(entry: JournalEntry): OpenEntry {
 export const openSnapshot = (stream: string, body: string): SnapshotBody => parse(snapshotSchema, body, stream)
 
 function parse<Schema extends z.ZodType>(schema: Schema, body: string, stream: string): z.output<Schema> {
-  const parsed = schema.safeParse(decode(body))
+  let value: unknown
+  try {
+    value = decode(body)
+  } catch (error) {
+    throw new StreamMismatchError(stream, `something else: ${describeError(error)}`, 'an actor')
+  }
+  const parsed = schema.safeParse(value)
   if (!parsed.success) throw new StreamMismatchError(stream, `something else: ${parsed.error.message}`, 'an actor')
   return parsed.data
 }
