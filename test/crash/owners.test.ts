@@ -55,7 +55,7 @@ test('given a process that was paused, when another has taken over, then all tha
   const streams = await reader.list()
   expect(streams.map(({ stream }) => stream)).toEqual(['/durable/account/a', '/durable/purse/p'])
   const bodies = await Promise.all(streams.map(({ stream }) => reader.read(stream, 0)))
-  expect(JSON.stringify(bodies)).not.toMatch(/66\d|boat/)
+  expect(bodies.flat().filter(({ body }) => /"n":66|boat/.test(body))).toEqual([])
   expect((await reader.verify()).problems).toEqual([])
   await reader.close()
 })

@@ -80,10 +80,9 @@ async function lookInto(file: string, outsideFile: string): Promise<Found> {
     await using runtime = await createRuntime({
       journal: kept,
       definitions: [account, wallet],
-      onInDoubt: ({ key }) => {
-        inDoubt.push(key)
-        const value = outside.valueOf(key)
-        return value === undefined ? { kind: 'retry' } : { kind: 'value', value }
+      onInDoubt: (doubt) => {
+        inDoubt.push(doubt.key)
+        return outside.settle(doubt)
       },
     })
     const accounts = runtime.get(account, 'a')

@@ -23,10 +23,12 @@ export function problemsOf(crash: Crash): readonly string[] {
 function endProblems({ point, end, isStuck, notes }: Crash): readonly string[] {
   if (isStuck) return ['it did not end']
   const isKilled = point?.fault === 'kill' && end.signal === 'SIGKILL'
-  const untyped = notes.flatMap((note) => ('code' in note && !typed.includes(note.code) ? [note.code] : []))
+  // Where a disk lies, the epoch of the writer may be among what it did not write.
+  const known = point?.fault === 'lie' ? [...typed, 'JOURNAL_FENCED'] : typed
+  const unknown = notes.flatMap((note) => ('code' in note && !known.includes(note.code) ? [note.code] : []))
   return [
     ...(isKilled || end.code === 0 ? [] : [`it ended with ${end.code ?? end.signal}: ${end.errors}`]),
-    ...untyped.map((code) => `somebody was told ${code}`),
+    ...unknown.map((code) => `somebody was told ${code}`),
   ]
 }
 

@@ -32,7 +32,10 @@ try {
 }
 
 async function work(): Promise<void> {
-  await using runtime = await createRuntime({ journal: kept, definitions: [account, wallet] })
+  await using runtime = await createRuntime({
+    ...{ journal: kept, definitions: [account, wallet], shutdownMs: 2000 },
+    onInDoubt: (doubt) => outside.settle(doubt),
+  })
   runtime.on('journal-failed', ({ error }) => {
     notebook.write({ kind: 'journal failed', code: error instanceof EchelonError ? error.code : String(error) })
   })

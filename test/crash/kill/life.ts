@@ -209,12 +209,6 @@ async function compactSometimes(): Promise<void> {
   if ((report?.entriesRemoved ?? 0) > 0) seen('compacted')
 }
 
-/** What the outside world saw, or whether it saw nothing. */
-function truth({ key }: InDoubt): Resolution {
-  const value = outside.valueOf(key)
-  return value === undefined ? { kind: 'retry' } : { kind: 'value', value }
-}
-
 /** Some doubts are settled at once, some later, and some not in this life. */
 function rule(doubt: InDoubt): Resolution | undefined {
   seen('in doubt')
@@ -223,12 +217,12 @@ function rule(doubt: InDoubt): Resolution | undefined {
     return undefined
   }
   seen('settled by a rule')
-  return truth(doubt)
+  return outside.settle(doubt)
 }
 
 /** Settles what waits, now and from now on. */
 function attend(): void {
-  for (const doubt of runtime.inDoubt) if (doubt.settle(truth(doubt))) seen('settled by a person')
+  for (const doubt of runtime.inDoubt) if (doubt.settle(outside.settle(doubt))) seen('settled by a person')
   if (!isEnding) void systemClock.setTimeout(attend, 8)
 }
 

@@ -1,4 +1,5 @@
 import { openSync, readFileSync, writeSync } from 'node:fs'
+import type { Resolution } from 'echelon'
 
 /** One run of an effect, as the outside world saw it. */
 export interface Run {
@@ -33,9 +34,10 @@ export class Outside {
     return value
   }
 
-  /** What a run of `key` came to, if there was one. */
-  valueOf(key: string): string | undefined {
-    return runsOf(this.#file).find((run) => run.key === key)?.value
+  /** Settles an effect in doubt by what the world saw of it: a run, or none. */
+  settle({ key }: { readonly key: string }): Resolution {
+    const run = runsOf(this.#file).find((one) => one.key === key)
+    return run === undefined ? { kind: 'retry' } : { kind: 'value', value: run.value }
   }
 }
 

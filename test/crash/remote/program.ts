@@ -37,7 +37,10 @@ if (runtime !== undefined) await serve(runtime)
 async function begin(): Promise<Runtime | undefined> {
   try {
     const journal = sqliteJournal(file, { takeOver: how === 'take over' })
-    const started = await createRuntime({ journal, definitions: [account, wallet], node: `node-${process.pid}` })
+    const started = await createRuntime({
+      ...{ journal, definitions: [account, wallet], node: `node-${process.pid}` },
+      onInDoubt: (doubt) => outside.settle(doubt),
+    })
     started.on('journal-failed', ({ error }) => {
       say({ kind: 'journal failed', code: codeOf(error) })
     })
