@@ -154,7 +154,8 @@ export class Activations {
 
   #start({ definition, key, input, path }: DurableRef): Cell {
     const found = this.find(definition, key)
-    if (found !== undefined) return found
+    // Once the runtime closes, nobody comes after one that has ended.
+    if (found !== undefined && (this.#takes(found) || !this.#isClosing())) return found
     if (this.#isClosing()) throw new RuntimeClosedError(this.#kernel.node, 'it starts no actor any more')
     const kind = this.#kinds.get(definition.name)
     const supervisor = kind && this.#supervisorOf(kind)

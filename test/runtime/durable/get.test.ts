@@ -1,0 +1,284 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { child, defineActor, message, question, supervisor, type RefOf } from 'echelon'
+import { createTestRuntime, type TestRuntime } from 'echelon/testing'
+import { clockAfter, disk, observed } from '../../actors/durable/disk.ts'
+
+const counter = defineActor({
+  name: 'counter',
+  durable: { passivateAfterMs: 1000 },
+  protocol: { add: message(), crash: message(), stop: message(), total: question({}, z.int()) },
+  input: z.int().optional(),
+  state: ({ input }) => input ?? 0,
+  on: {
+    add: ({ state }) => state + 1,
+    crash: () => {
+      throw new Error('boom')
+    },
+    stop: ({ stop }) => {
+      stop()
+    },
+    total: ({ state, reply }) => {
+      reply(state)
+    },
+  },
+})
+type Counter = RefOf<typeof counter>
+
+const total = (t: TestRuntime, ref: Counter): Promise<number> => t.until(ref.ask({ type: 'total' }))
+const begin = (): Promise<TestRuntime> => createTestRuntime({ journal: disk().journal })
+
+describe('keys', () => {
+  test.each(['', '/', 'a/b', 'a b', 'ä', '.hidden/..', 'x'.repeat(201), 'a\u0000b', '*'])(
+    'given %j, then it is refused by name',
+    async (key) => {
+      await using t = await begin()
+      expect(() => t.runtime.get(counter, key)).toThrow(
+        expect.objectContaining({ code: 'DEFINITION_INVALID' }) as Error,
+      )
+    },
+  )
+
+  test.each(['a', '0', 'x'.repeat(200), 'order-17', 'a.b:c@d$e~f+g', '..', '__proto__', 'constructor', 'toString'])(
+    'given %j, then it is an actor of its own',
+    async (key) => {
+      await using t = await begin()
+      t.runtime.get(counter, key).tell({ type: 'add' })
+      expect(await total(t, t.runtime.get(counter, key))).toBe(1)
+      expect(await total(t, t.runtime.get(counter, 'another'))).toBe(0)
+      expect(t.runtime.ref(`/durable/counter/${key}`, counter)?.isRunning).toBe(true)
+    },
+  )
+
+  test('given two definitions of one name, then the second is refused: the journal could not tell them apart', async () => {
+    await using t = await begin()
+    t.runtime.get(counter, 'a')
+    const other = { ...counter }
+    expect(() => t.runtime.get(other, 'a')).toThrow(/taken by another definition/)
+    expect(await total(t, t.runtime.get(counter, 'a'))).toBe(0)
+  })
+
+  test('given a definition that is not durable, or no journal, then that is said at once', async () => {
+    await using t = await begin()
+    const plain = defineActor({ name: 'plain', protocol: {}, on: {} })
+    expect(() => t.runtime.get(plain, 'a')).toThrow(expect.objectContaining({ code: 'NOT_DURABLE' }) as Error)
+    await using without = await createTestRuntime()
+    expect(() => without.runtime.get(counter, 'a')).toThrow(
+      expect.objectContaining({ code: 'JOURNAL_MISSING' }) as Error,
+    )
+  })
+
+  test('given an input that its schema refuses, then whoever needs the actor learns it', async () => {
+    await using t = await begin()
+    const ref = t.runtime.get(counter, 'a', { input: 'one' as never })
+    expect(await t.until(ref.ask({ type: 'total' }).catch((error: unknown) => error))).toMatchObject({
+      code: 'DEFINITION_INVALID',
+    })
+    ref.tell({ type: 'add' })
+    await t.settle()
+    expect(t.runtime.deadLetters.recent().at(-1)).toMatchObject({ to: '/durable/counter/a', reason: 'stopped' })
+  })
+})
+
+describe('laziness', () => {
+  test('given many keys, then those that nobody has anything for cost nothing', async () => {
+    const { source, calls } = observed(disk().journal)
+    await using t = await createTestRuntime({ journal: source })
+    const before = t.runtime.stats.actors
+    const looks = calls.length
+    const refs = Array.from({ length: 1000 }, (_, i) => t.runtime.get(counter, `k${i}`))
+    await t.settle()
+    for (const ref of refs) expect([ref.isRunning, ref.incarnation]).toEqual([false, 0])
+    expect(t.runtime.stats.actors).toBe(before)
+    expect(calls.slice(looks).filter((call) => call === 'load')).toEqual([])
+    expect(await total(t, refs[500] ?? t.runtime.get(counter, 'none'))).toBe(0)
+    // With its supervisor.
+    expect(t.runtime.stats.actors).toBe(before + 2)
+  })
+
+  test('given many who need the same one at once, then it is brought back once', async () => {
+    const { source, calls } = observed(disk().journal)
+    await using t = await createTestRuntime({ journal: source })
+    const answers = Array.from({ length: 50 }, () => t.runtime.get(counter, 'a').ask({ type: 'total' }))
+    await t.until(Promise.all(answers))
+    expect(calls.filter((call) => call === 'load')).toHaveLength(1)
+  })
+
+  test('given a handler that needs another one, then it gets it by its context', async () => {
+    const parent = defineActor({
+      name: 'parent',
+      protocol: { go: question({}, z.int()) },
+      on: {
+        go: async ({ get, reply }) => {
+          get(counter, 'a').tell({ type: 'add' })
+          reply(await get(counter, 'a').ask({ type: 'total' }))
+        },
+      },
+    })
+    await using t = await begin()
+    expect(await t.until(t.runtime.spawn(parent).ask({ type: 'go' }))).toBe(1)
+  })
+})
+
+describe('the ref of one that is not in memory', () => {
+  test('given nobody there, then watching, stopping and killing say so, and start nothing', async () => {
+    await using t = await begin()
+    const ref = t.runtime.get(counter, 'a')
+    const downs: unknown[] = []
+    ref.watch(({ reason }) => downs.push(reason.kind))
+    const off = ref.watch(() => downs.push('never'))
+    off()
+    ref.kill()
+    expect(await t.until(ref.stop())).toEqual({ kind: 'noproc' })
+    expect(await t.until(ref.exited)).toEqual({ kind: 'noproc' })
+    await t.settle()
+    expect(downs).toEqual(['noproc'])
+    expect(ref.isRunning).toBe(false)
+    expect(String(ref.path)).toBe('/durable/counter/a')
+    expect(JSON.parse(JSON.stringify(ref))).toEqual({ xstate$$type: 1, id: '/durable/counter/a' })
+  })
+
+  test('given one that is there, then they are of its incarnation, and the ref outlives it', async () => {
+    await using t = await begin()
+    const ref = t.runtime.get(counter, 'a')
+    await total(t, ref)
+    const downs: string[] = []
+    ref.watch(({ reason }) => downs.push(reason.kind))
+    const { exited } = ref
+    expect(await t.until(ref.stop())).toEqual({ kind: 'shutdown' })
+    expect(await t.until(exited)).toEqual({ kind: 'shutdown' })
+    expect(downs).toEqual(['shutdown'])
+    ref.tell({ type: 'add' })
+    expect(await total(t, ref)).toBe(1)
+  })
+
+  test('given somebody who looks on, then it is brought back, and what changes is seen', async () => {
+    await using t = await begin()
+    const ref = t.runtime.get(counter, 'a')
+    const seen: unknown[] = []
+    const subscription = ref.subscribe(({ context }) => seen.push(context))
+    const early = ref.subscribe(() => seen.push('never'))
+    early.unsubscribe()
+    const selected: unknown[] = []
+    const selection = ref.select((snapshot) => snapshot.context * 10).subscribe((value) => selected.push(value))
+    await t.settle()
+    expect(ref.isRunning).toBe(true)
+    ref.tell({ type: 'add' })
+    await t.settle()
+    subscription.unsubscribe()
+    selection.unsubscribe()
+    ref.tell({ type: 'add' })
+    await t.settle()
+    expect(seen).toEqual([1])
+    expect(selected).toEqual([10])
+    expect(ref.select((snapshot) => snapshot.context).get()).toBe(2)
+  })
+
+  test('given one that ends by itself, then it begins again when it is needed, with its state', async () => {
+    await using t = await begin()
+    const ref = t.runtime.get(counter, 'a')
+    ref.tell({ type: 'add' })
+    ref.tell({ type: 'stop' })
+    await t.settle()
+    expect(ref.isRunning).toBe(false)
+    expect(await total(t, ref)).toBe(1)
+  })
+
+  test('given one that crashes too often, then it stays down until somebody needs it again', async () => {
+    await using t = await begin()
+    const ref = t.runtime.get(counter, 'a')
+    ref.tell({ type: 'add' })
+    for (let i = 0; i < 4; i += 1) {
+      ref.tell({ type: 'crash' })
+      await t.settle()
+    }
+    await t.advance(10_000)
+    expect(ref.isRunning).toBe(false)
+    expect(await total(t, ref)).toBe(1)
+  })
+
+  test('given the same actor under a supervisor of its own, then it is another one: its path is its name', async () => {
+    const tree = supervisor('tree', { children: [child(counter, { id: 'a', input: 100 })] })
+    await using t = await createTestRuntime({ journal: disk().journal, root: tree })
+    expect(await t.until(t.runtime.ref('/tree/a', counter)?.ask({ type: 'total' }) ?? Promise.resolve(-1))).toBe(100)
+    expect(await total(t, t.runtime.get(counter, 'a'))).toBe(0)
+  })
+})
+
+describe('after the end of the runtime', () => {
+  test('given a ref, then asking, telling durably and offering are refused, and a plain message is a dead letter', async () => {
+    const t = await begin()
+    const ref = t.runtime.get(counter, 'a')
+    await total(t, ref)
+    await t.until(t.runtime.shutdown())
+    const codes = await t.until(
+      Promise.all(
+        [ref.ask({ type: 'total' }), ref.tell({ type: 'add' }, { durable: true }), ref.offer({ type: 'add' })].map(
+          (promise) =>
+            promise.then(
+              () => 'fine',
+              (error: unknown) => (error as { code: string }).code,
+            ),
+        ),
+      ),
+    )
+    expect(codes).toEqual(['RUNTIME_CLOSED', 'RUNTIME_CLOSED', 'RUNTIME_CLOSED'])
+    const { count } = t.runtime.deadLetters
+    ref.tell({ type: 'add' })
+    await t.settle()
+    expect(t.runtime.deadLetters.count).toBe(count + 1)
+    expect(t.runtime.get(counter, 'b').isRunning).toBe(false)
+  })
+})
+
+describe('passivation against messages', () => {
+  test('given messages at any moment, then none is lost, and all are handled once, in order', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({
+            waitMs: fc.constantFrom(0, 1, 499, 500, 501, 999, 1000, 1001, 1500, 3000),
+            how: fc.constantFrom('tell' as const, 'durably' as const, 'ask' as const, 'offer' as const),
+            settles: fc.boolean(),
+          }),
+          { minLength: 1, maxLength: 15 },
+        ),
+        fc.array(fc.constantFrom('passivated' as const, 'stopped' as const), { maxLength: 2 }),
+        async (sends, onEvents) => {
+          const world = disk()
+          const t = await createTestRuntime({ journal: world.journal })
+          const ref = t.runtime.get(counter, 'a')
+          let told = 0
+          // Whoever hears of the end sends something at that very moment.
+          for (const type of onEvents) {
+            t.runtime.on(type, () => {
+              if (told > 100) return
+              told += 1
+              ref.tell({ type: 'add' })
+            })
+          }
+          for (const { waitMs, how, settles } of sends) {
+            await t.advance(waitMs)
+            // Before what else happens at this moment.
+            told += 1
+            if (how === 'tell') ref.tell({ type: 'add' })
+            else if (how === 'durably') void ref.tell({ type: 'add' }, { durable: true })
+            else if (how === 'offer') void ref.offer({ type: 'add' })
+            else {
+              told -= 1
+              expect(await total(t, ref)).toBeLessThanOrEqual(told)
+            }
+            if (settles) await t.settle()
+          }
+          await t.settle()
+          expect(await total(t, ref)).toBe(told)
+          expect(t.runtime.deadLetters.count).toBe(0)
+          const next = await createTestRuntime({ journal: world.journal, clock: clockAfter(t.clock) })
+          expect(await total(next, next.runtime.get(counter, 'a'))).toBe(told)
+        },
+      ),
+      { numRuns: 80 },
+    )
+  })
+})
