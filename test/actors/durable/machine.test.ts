@@ -15,7 +15,7 @@ const door = defineActor({
         closed: { on: { 'door.open': 'open' } },
         open: { after: { 30_000: 'closed' }, on: { 'door.close': 'closed' } },
       },
-      on: { 'door.state': { actions: reply(({ self }) => String(self.getSnapshot().value)) } },
+      on: { 'door.state': { actions: reply(({ self }) => JSON.stringify(self.getSnapshot().value)) } },
     }),
 })
 
@@ -31,9 +31,9 @@ test('given a chart with a pending delay, when its process is gone, then the del
   await using t = await createTestRuntime({ journal, definitions: [door] })
   expect(t.clock.wallNow()).toBeLessThanOrEqual(atMs)
   const ref = t.runtime.get(door, 'front')
-  expect(await t.until(ref.ask({ type: 'door.state' }))).toBe('open')
+  expect(await t.until(ref.ask({ type: 'door.state' }))).toBe('"open"')
   await t.advance(30_000)
-  expect(await t.until(ref.ask({ type: 'door.state' }))).toBe('closed')
+  expect(await t.until(ref.ask({ type: 'door.state' }))).toBe('"closed"')
 })
 
 let calls = 0
@@ -57,7 +57,7 @@ const shop = defineActor({
         done: {},
         failed: {},
       },
-      on: { 'shop.state': { actions: reply(({ self }) => String(self.getSnapshot().value)) } },
+      on: { 'shop.state': { actions: reply(({ self }) => JSON.stringify(self.getSnapshot().value)) } },
     }),
 })
 
@@ -68,9 +68,9 @@ test('given a chart that invokes an effect, then it is done once, and the chart 
     const ref = t.runtime.get(shop, 's')
     ref.tell({ type: 'shop.buy', item: 'apple' })
     await t.settle()
-    expect(await t.until(ref.ask({ type: 'shop.state' }))).toBe('done')
+    expect(await t.until(ref.ask({ type: 'shop.state' }))).toBe('"done"')
   }
   await using t = await createTestRuntime({ journal })
-  expect(await t.until(t.runtime.get(shop, 's').ask({ type: 'shop.state' }))).toBe('done')
+  expect(await t.until(t.runtime.get(shop, 's').ask({ type: 'shop.state' }))).toBe('"done"')
   expect(calls).toBe(1)
 })
