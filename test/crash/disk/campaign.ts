@@ -1,6 +1,7 @@
 import { seededRandom, systemClock } from 'echelon'
 import type { Folder } from '../support/folder.ts'
 import type { Goal } from '../support/goals.ts'
+import { keepCompiled } from '../support/programs.ts'
 import { crash, type Crash } from './crash.ts'
 import { problemsOf, verdictOf, type Verdict } from './judge.ts'
 import { rows, type Call, type Point, type Row } from './points.ts'
@@ -36,6 +37,7 @@ export interface DiskOptions {
 
 /** Runs the workload with a fault at one call after another. */
 export async function diskCampaign(folder: Folder, { lanes, which, seed }: DiskOptions): Promise<DiskCampaign> {
+  using _compiled = keepCompiled(folder.file('compiled'))
   const beganMs = systemClock.now()
   const problems: string[] = []
   const tallies = rows.map((row): Tally => ({ row, verdicts: new Map(), refused: 0, problems: 0 }))

@@ -46,7 +46,7 @@ export async function crash(folder: Folder, name: string, point: Point | undefin
   try {
     // Spelled otherwise, so that opening the notes is none of the calls that are made to fail.
     const args = [place.journal, `${own}/./notes`, outside]
-    const running = start(programOf('disk/workload.ts'), { args, cache: folder.file('compiled') })
+    const running = start(programOf('disk/workload.ts'), args)
     await running.lines.next()
     const tracer = await attach(place, running.pid, point)
     running.input.write('go\n')

@@ -33,21 +33,34 @@ function endProblems({ point, end, isStuck, notes }: Crash): readonly string[] {
 }
 
 /**
- * After a sync that failed nobody knows what is on the disk: what is begun from then on is not acknowledged. SQLite does
- * not look at what a sync of the folder comes to, so there has to be a second one, before anything is acknowledged.
+ * Acknowledged means synced: since an operation was begun there has been a sync. And after a sync that failed nobody knows
+ * what is on the disk: what is begun from then on is not acknowledged. SQLite does not look at what a sync of the folder
+ * comes to, so there has to be a second one, before anything is acknowledged.
  */
 function syncProblems({ steps }: Crash): readonly string[] {
   let [fileFailed, folderFailed] = [false, false]
   const begunAfter = new Set<string>()
+  const unsynced = new Set<string>()
   const problems: string[] = []
   for (const step of steps) {
     if (step.kind === 'call') {
       if (step.call !== 'fsync' && step.call !== 'fdatasync') continue
       if (step.isOfFolder) folderFailed = step.hasFailed
-      else fileFailed ||= step.hasFailed
-    } else if (step.note.kind === 'begun' && (fileFailed || folderFailed)) begunAfter.add(step.note.name)
-    else if (step.note.kind === 'acknowledged' && begunAfter.has(step.note.name))
-      problems.push(`${step.note.name} was begun after a sync had failed, and acknowledged`)
+      else {
+        fileFailed ||= step.hasFailed
+        if (!step.hasFailed) unsynced.clear()
+      }
+      continue
+    }
+    const { note } = step
+    if (note.kind === 'begun') {
+      if (fileFailed || folderFailed) begunAfter.add(note.name)
+      unsynced.add(note.name)
+    } else if (note.kind === 'acknowledged') {
+      if (begunAfter.has(note.name)) problems.push(`${note.name} was begun after a sync had failed, and acknowledged`)
+      if (unsynced.has(note.name) && note.name !== 'compact')
+        problems.push(`${note.name} was acknowledged before a sync`)
+    }
   }
   return problems
 }

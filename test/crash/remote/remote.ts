@@ -1,4 +1,4 @@
-import { programOf, start, type Running, type StartOptions } from '../support/programs.ts'
+import { programOf, start, type Running } from '../support/programs.ts'
 import type { Command, Reply } from './commands.ts'
 
 /** A command that failed in the remote process. */
@@ -27,11 +27,8 @@ export class Remote implements AsyncDisposable {
   readonly #failed = Promise.withResolvers<string>()
   #asked = 0
 
-  constructor(
-    journal: string,
-    { outside, how = '', ...options }: StartOptions & { readonly outside: string; readonly how?: 'take over' | '' },
-  ) {
-    this.#running = start(programOf('remote/program.ts'), { ...options, args: [journal, outside, how] })
+  constructor(journal: string, { outside, how = '' }: { readonly outside: string; readonly how?: 'take over' | '' }) {
+    this.#running = start(programOf('remote/program.ts'), [journal, outside, how])
     void this.#listen()
   }
 

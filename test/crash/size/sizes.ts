@@ -24,13 +24,12 @@ export interface Measured extends Recovered {
 export async function measure(folder: Folder, size: Size): Promise<Measured> {
   const { name, streams, entries, entryBytes, long } = size
   const file = folder.file(`${name}.db`)
-  const cache = folder.file('compiled')
   const beganMs = systemClock.now()
   const args = [streams, entries, entryBytes, long].map(String)
-  await run('size/build.ts', [file, ...args], cache, 'SIGKILL')
+  await run('size/build.ts', [file, ...args], 'SIGKILL')
   const buildMs = systemClock.now() - beganMs
   const bytes = ['', '-wal'].reduce((sum, end) => sum + statSync(file + end).size, 0)
-  const [line = ''] = await run('size/recover.ts', [file], cache, null)
+  const [line = ''] = await run('size/recover.ts', [file], null)
   const recovered = JSON.parse(line) as Recovered // what `recover.ts` prints
   if (recovered.small !== entries || recovered.long !== Math.max(0, long - 1))
     throw new Error(`${name}: it counts ${recovered.small} of ${entries}, ${recovered.long} of ${long - 1}`)
@@ -40,10 +39,9 @@ export async function measure(folder: Folder, size: Size): Promise<Measured> {
 async function run(
   program: string,
   args: readonly string[],
-  cache: string,
   expected: NodeJS.Signals | null,
 ): Promise<readonly string[]> {
-  const running = start(programOf(program), { args, cache })
+  const running = start(programOf(program), args)
   const lines: string[] = []
   for await (const line of running.lines) lines.push(line)
   const { code, signal } = await running.ended

@@ -17,17 +17,10 @@ export interface Running {
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
-export interface StartOptions {
-  readonly args?: readonly string[]
-  /** Folder in which Node keeps compiled code: a program that begins often begins sooner. */
-  readonly cache?: string
-}
-
 /** Starts a TypeScript file of this repository as a process of its own. */
-export function start(file: string, { args = [], cache }: StartOptions = {}): Running {
+export function start(file: string, args: readonly string[] = []): Running {
   const child = spawn(process.execPath, ['--conditions=echelon-source', file, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_COMPILE_CACHE: cache },
   })
   // A program that is gone takes no input.
   child.stdin.on('error', () => undefined)
@@ -62,3 +55,19 @@ export const programOf = (name: string): string => path.join(import.meta.dirname
 
 /** Of real time: processes have no other. */
 export const wait = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.setTimeout(resolve, ms))
+
+/**
+ * Has Node keep in `folder` what it compiles, for threads and processes that are started from now on: those that are
+ * started by the hundred begin in half of the time. A process that is killed leaves nothing there.
+ */
+export function keepCompiled(folder: string): Disposable {
+  const name = 'NODE_COMPILE_CACHE'
+  const before = process.env[name]
+  process.env[name] = folder
+  return {
+    [Symbol.dispose]: () => {
+      if (before === undefined) delete process.env[name]
+      else process.env[name] = before
+    },
+  }
+}
