@@ -214,7 +214,8 @@ class Effect {
     try {
       return await decision
     } catch (error) {
-      if (error instanceof DoubtLimitError) throw error
+      // No answer that a replay could give again: the actor fails, and its message waits for its next life.
+      if (error instanceof DoubtLimitError) this.#cell.fail(error)
       return this.#interrupt()
     }
   }

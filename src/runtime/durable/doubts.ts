@@ -40,16 +40,26 @@ export class Doubts {
 
   async settle(doubt: InDoubt, stopping: AbortSignal): Promise<Resolution> {
     const signal = AbortSignal.any([stopping, this.#closing.signal])
-    return (await this.#ruled(doubt)) ?? (await this.#ask(doubt, signal))
+    return (await this.#ruled(doubt, signal)) ?? (await this.#ask(doubt, signal))
   }
 
-  /** What the rule says. One that fails leaves the doubt to a person. */
-  async #ruled(doubt: InDoubt): Promise<Resolution | undefined> {
+  /** What the rule says. One that fails leaves the doubt to a person; a stop does not wait for one that takes its time. */
+  async #ruled(doubt: InDoubt, signal: AbortSignal): Promise<Resolution | undefined> {
+    if (this.#rule === undefined) return undefined
+    signal.throwIfAborted()
+    const { promise: stopped, reject } = Promise.withResolvers<never>()
+    const stop = (): void => {
+      reject(signal.reason as Error)
+    }
+    signal.addEventListener('abort', stop, { once: true })
     try {
-      return await this.#rule?.(doubt)
+      return await Promise.race([this.#rule(doubt), stopped])
     } catch (error) {
+      signal.throwIfAborted()
       this.#kernel.observerFailed('onInDoubt', error)
       return undefined
+    } finally {
+      signal.removeEventListener('abort', stop)
     }
   }
 
