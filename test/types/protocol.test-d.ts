@@ -74,15 +74,15 @@ describe('what a ref takes', () => {
     ref.tell({ type: 'counter.add', by: 2 })
     ref.tell({ type: 'counter.reset' })
     // @ts-expect-error the payload is missing
-    ref.tell({ type: 'counter.add' })
+    void ref.tell({ type: 'counter.add' })
     // @ts-expect-error the payload is of another type
-    ref.tell({ type: 'counter.add', by: '2' })
+    void ref.tell({ type: 'counter.add', by: '2' })
     // @ts-expect-error the protocol has no such message
-    ref.tell({ type: 'counter.subtract', by: 2 })
+    void ref.tell({ type: 'counter.subtract', by: 2 })
     // @ts-expect-error a question is asked, not told
-    ref.tell({ type: 'counter.total' })
+    void ref.tell({ type: 'counter.total' })
     // @ts-expect-error signals come from the runtime alone
-    ref.tell({ type: 'actor.started' })
+    void ref.tell({ type: 'actor.started' })
     expectTypeOf<MessageOf<(typeof counter)['protocol']>['type']>().toEqualTypeOf<'counter.add' | 'counter.reset'>()
   })
 
@@ -313,7 +313,7 @@ describe('definitions by charts', () => {
     // @ts-expect-error there is no such state
     ref.snapshot.matches('ajar')
     // @ts-expect-error the payload is missing
-    ref.tell({ type: 'door.knock' })
+    void ref.tell({ type: 'door.knock' })
   })
 })
 
