@@ -60,7 +60,7 @@ export function describeChartHost({ name, on, keepsState, start, except }: Chart
   }
 
   describe(`charts under the ${name} host`, () => {
-    describe('messages, questions, failures', () => {
+    describe('messages, questions, failures, signals, children, timers', () => {
       rule('given messages, then each finds the context that the one before left', async () => {
         await using t = await start()
         const ref = t.runtime.spawn(on(counter))
@@ -124,9 +124,7 @@ export function describeChartHost({ name, on, keepsState, start, except }: Chart
         await refused
         expect([ref.incarnation, t.clock.pending]).toEqual([1, 0])
       })
-    })
 
-    describe('signals, children, timers', () => {
       rule('given transitions for the signals, then they are taken', async () => {
         await using t = await start()
         const seen: string[] = []
