@@ -233,6 +233,19 @@ test('given a question after a change that is not on disk yet, then its answer w
   expect(seen).toEqual(['published', 'published', 'answer 1', 'answer 2', 'answer 2'])
 })
 
+test('given a change that is on its way to the disk, then a later question waits for it too', async () => {
+  const { t, world, ref } = await begin()
+  world.hold()
+  ref.tell({ type: 'add' })
+  await t.settle()
+  void ref.ask({ type: 'total' }).then((n) => seen.push(`answer ${n}`))
+  await t.settle()
+  expect(seen).toEqual([])
+  world.letGo()
+  await t.settle()
+  expect(seen).toEqual(['answer 1'])
+})
+
 test('given a handler that fails, then what it said before is not said, and its asker learns of the failure', async () => {
   const { t, ref } = await begin()
   const failing = defineActor({

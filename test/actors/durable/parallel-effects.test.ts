@@ -139,6 +139,9 @@ test('given effects side by side, when the process ends at any commit, then what
         expect(told.toSorted()).toHaveLength(keys.length)
       }
       if (isWhole) expect(entries).toHaveLength(10)
+      // And a replay of what went on after the crash sees the same.
+      await using later = await createTestRuntime({ journal, clock: clockAfter(t.clock) })
+      expect(await later.until(later.runtime.get(definition, 'a').ask({ type: 'seen' }))).toEqual(seen)
     },
   })
   expect(new Set(doubts)).toEqual(new Set([0, 1, 2, 3, 4]))
