@@ -56,8 +56,6 @@ function begin(cell: Cell, record: DurableRecord, machine: AnyStateMachine, rebu
   record.hasOwnWork = () => recorder.hasOwnWork
   if (restored === undefined) record.created(rebuild.beganAtMs)
   startHosted(cell, hosted)
-  // Its first step may have failed.
-  if (cell.status !== 'running') return
   if (cutOff.length > 0) {
     cell.post(() => {
       tellOfCutOff(hosted, cutOff)

@@ -12,6 +12,7 @@ import {
   stopChild,
   type AnyStateMachine,
 } from 'xstate'
+import { InterruptedError } from '../../../src/core/errors.ts'
 import { Lab } from './machine-lab.ts'
 
 /* What a durable chart invokes and spawns that is no effect: gone with its process, and said so once. */
@@ -50,7 +51,10 @@ describe('what a restart cuts off', () => {
                       onError: {
                         ...(onError === 'leaves' ? { target: 'broken' } : {}),
                         actions: assign({
-                          codes: ({ context, event }) => [...context.codes, (event.error as { code: string }).code],
+                          codes: ({ context, event: { error } }) => [
+                            ...context.codes,
+                            error instanceof InterruptedError ? error.code : 'another error',
+                          ],
                         }),
                       },
                     }),
@@ -164,6 +168,33 @@ describe('what a restart cuts off', () => {
     expect(problems).toEqual([])
     // Its new `b` is not the one that was cut off.
     expect([second.runtime.get(chart, 'c').snapshot.value, runs]).toEqual(['again', 4])
+  })
+
+  test('given two that were cut off, when the chart takes one and crashes by the other, then the next life is told of that again', async () => {
+    const lab = new Lab()
+    const chart = defineActor({
+      name: 'chart',
+      durable: { snapshotEvery: { entries: 1 } },
+      protocol,
+      machine: ({ setup: make }) =>
+        make({ actors: { never } }).createMachine({
+          invoke: [
+            { src: 'never', id: 'a', onError: {} },
+            { src: 'never', id: 'b' },
+          ],
+        }),
+    })
+    const first = await lab.start()
+    first.runtime.get(chart, 'c').subscribe(() => undefined)
+    await first.settle()
+    for (let process = 0; process < 2; process += 1) {
+      const t = await lab.start()
+      const problems: unknown[] = []
+      t.runtime.on('failed', ({ error }) => problems.push(error))
+      t.runtime.get(chart, 'c').subscribe(() => undefined)
+      await t.settle()
+      expect(problems[0]).toMatchObject({ code: 'INTERRUPTED', message: expect.stringContaining(`'b'`) as unknown })
+    }
   })
 
   test('given what has ended before, then nothing of it is told after a restart, though its chart did nothing about it', async () => {
@@ -351,10 +382,12 @@ describe('children that another run could not find again', () => {
     const t = await lab.start()
     const problems: unknown[] = []
     t.runtime.on('failed', ({ error }) => problems.push(error))
-    t.runtime.get(chart, 'c').tell({ type: 'go' })
+    await t.until(t.runtime.get(chart, 'c').tell({ type: 'go' }, { durable: true }))
     await t.settle()
     expect(problems).toMatchObject([{ code: 'NOT_REPLAYABLE' }])
     expect(await t.until(t.runtime.get(chart, 'c').ask({ type: 'look' }))).toBe('"idle"')
+    expect((await lab.entries(path)).map(({ kind }) => kind)).toEqual(['created', 'received', 'failed'])
+    expect(await lab.wakeAtMs(path)).toBe(null)
   })
 
   test('given one in the first state, then the chart does not start, and its journal stays empty', async () => {

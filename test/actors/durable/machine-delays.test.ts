@@ -274,6 +274,37 @@ describe('names of delays', () => {
     },
   )
 
+  test('given a delayed event that sets itself again, under its id, then it comes once each time, until it is cancelled', async () => {
+    const clock = defineActor({
+      name: 'counting',
+      durable: { snapshotEvery: { entries: 3 } },
+      protocol: { go: message(), drop: message() },
+      machine: () =>
+        setup({ types: { context: {} as { readonly ticks: number } } }).createMachine({
+          context: { ticks: 0 },
+          on: {
+            go: { actions: raise(tick, { delay: 100, id: 'tick' }) },
+            drop: { actions: cancel('tick') },
+            tick: {
+              actions: [raise(tick, { delay: 100, id: 'tick' }), assign({ ticks: ({ context }) => context.ticks + 1 })],
+            },
+          },
+        }),
+    })
+    const lab = new Lab()
+    let t = await lab.start()
+    t.runtime.get(clock, 'a').tell({ type: 'go' })
+    await t.advance(250)
+    t = await lab.start({ definitions: [clock] })
+    t.runtime.get(clock, 'a').subscribe(() => undefined)
+    await t.advance(250)
+    expect(t.runtime.get(clock, 'a').snapshot.context).toEqual({ ticks: 5 })
+    t.runtime.get(clock, 'a').tell({ type: 'drop' })
+    await t.advance(1000)
+    expect(t.runtime.get(clock, 'a').snapshot.context).toEqual({ ticks: 5 })
+    expect(delaysOf(t, '/durable/counting/a')).toEqual({})
+  })
+
   test('given several delays of one id, when it is cancelled, then that takes back the last', async () => {
     const definition = counting({
       go: { actions: raise(tick, { delay: 100, id: 'tick' }) },

@@ -189,32 +189,39 @@ describe('effects over restarts', () => {
     expect(await kindsOf(lab)).toEqual(['created', 'intent', 'outcome', 'handled'])
   })
 
-  test('given an onDone that stays in its state, then it is taken once, whatever restarts come', async () => {
-    const lab = new Lab()
-    const once = defineActor({
-      name: 'shop',
-      durable: true,
-      protocol,
-      machine: ({ setup, effect }) =>
-        setup({
-          types: { context: {} as { readonly sum: number } },
-          actors: { five: effect('five', () => 5) },
-        }).createMachine({
-          context: { sum: 0 },
-          invoke: {
-            src: 'five',
-            onDone: { actions: assign({ sum: ({ context, event }) => context.sum + event.output }) },
-          },
-        }),
-    })
-    for (let process = 0; process < 4; process += 1) {
-      const t = await lab.start()
-      t.runtime.get(once, 's').subscribe(() => undefined)
-      await t.settle()
-      expect(t.runtime.get(once, 's').snapshot.context).toEqual({ sum: 5 })
-      if (process === 2) await t[Symbol.asyncDispose]()
-    }
-  })
+  test.each([
+    ['clean ones', () => true],
+    ['others', () => false],
+    ['of both kinds', (process: number) => process === 2],
+  ])(
+    'given an onDone that stays in its state, then it is taken once, whatever restarts come: %s',
+    async (_, isClean) => {
+      const lab = new Lab()
+      const once = defineActor({
+        name: 'shop',
+        durable: true,
+        protocol,
+        machine: ({ setup, effect }) =>
+          setup({
+            types: { context: {} as { readonly sum: number } },
+            actors: { five: effect('five', () => 5) },
+          }).createMachine({
+            context: { sum: 0 },
+            invoke: {
+              src: 'five',
+              onDone: { actions: assign({ sum: ({ context, event }) => context.sum + event.output }) },
+            },
+          }),
+      })
+      for (let process = 0; process < 4; process += 1) {
+        const t = await lab.start()
+        t.runtime.get(once, 's').subscribe(() => undefined)
+        await t.settle()
+        expect(t.runtime.get(once, 's').snapshot.context).toEqual({ sum: 5 })
+        if (isClean(process)) await t[Symbol.asyncDispose]()
+      }
+    },
+  )
 
   test('given an effect without a name in setup, then it is taken up again like any other', async () => {
     const lab = new Lab()

@@ -11,18 +11,22 @@ const path = '/durable/chart/c'
 
 describe('charts that are done', () => {
   const protocol = { finish: message(), note: message(), look: question({}, z.string()) }
-  const once = (exits: string[] = []) =>
+  const once = (exits: string[] = [], last = '') =>
     defineActor({
       name: 'chart',
       durable: true,
       protocol,
       machine: ({ setup, reply }) =>
-        setup({ types: { context: {} as { readonly notes: number } } }).createMachine({
-          context: { notes: 0 },
+        setup({ types: { context: {} as { readonly notes: number; readonly last: string } } }).createMachine({
+          context: { notes: 0, last: '' },
           entry: raise({ type: 'note' }, { delay: 60_000 }),
           exit: () => exits.push('exit'),
           initial: 'open',
-          states: { open: { after: { 90_000: 'late' }, on: { finish: 'over' } }, late: {}, over: { type: 'final' } },
+          states: {
+            open: { after: { 90_000: 'late' }, on: { finish: { target: 'over', actions: assign({ last }) } } },
+            late: {},
+            over: { type: 'final' },
+          },
           on: {
             note: { actions: assign({ notes: ({ context }) => context.notes + 1 }) },
             look: { actions: reply(({ self }) => JSON.stringify(self.getSnapshot().value)) },
@@ -47,6 +51,24 @@ describe('charts that are done', () => {
     t.runtime.on('started', ({ path: at }) => started.push(at))
     await t.advance(200_000)
     expect(started).toEqual([])
+  })
+
+  test('given one that left no snapshot, since that was too large, then a replay of it waits for nothing either', async () => {
+    const lab = new Lab()
+    const chart = once([], 'x'.repeat(6 * 2 ** 20))
+    const first = await lab.start()
+    first.runtime.get(chart, 'c').tell({ type: 'finish' })
+    await first.settle()
+    expect(await lab.snapshot(path)).toBeUndefined()
+    const t = await lab.start({ definitions: [chart] })
+    const exits: string[] = []
+    t.runtime.on('stopped', ({ path: at, reason }) => {
+      if (at === path) exits.push(reason.kind)
+    })
+    t.runtime.get(chart, 'c').subscribe(() => undefined)
+    await t.advance(200_000)
+    expect(exits).toEqual(['normal'])
+    expect(await lab.wakeAtMs(path)).toBe(null)
   })
 
   test('given one, when it is asked again, then its asker learns that it is over, in this process and the next', async () => {
