@@ -149,10 +149,12 @@ describe('large results', () => {
   test('given the same key in two actors, then each has its own', async () => {
     const { journal } = disk()
     await using t = await createTestRuntime({ journal })
-    const definition = caller({}, { inlineResultBytes: 0 })
+    const keys = new Set<string>()
+    const definition = caller({ e: ({ idempotencyKey }) => keys.add(idempotencyKey).size }, { inlineResultBytes: 0 })
     const of = (key: string) => t.until(t.runtime.get(definition, key).ask({ type: 'call', key: 'e' }))
-    expect(await of('a')).toBe('e')
-    expect(await of('b')).toBe('e')
+    expect(await of('a')).toBe(1)
+    // Also for whoever is called.
+    expect(await of('b')).toBe(2)
   })
 
   test('given one above what is kept at all, then it has failed, and says so', async () => {
