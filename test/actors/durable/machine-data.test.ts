@@ -146,45 +146,48 @@ describe('context', () => {
     }
   })
 
-  test('given a child whose ref it keeps and that is stopped, then restarts and snapshots in between agree on what is left', async () => {
-    const lab = new Lab()
-    const chart = defineActor({
-      name: 'chart',
-      durable: { snapshotEvery: { entries: 2 } },
-      protocol: { go: message(), poke: message() },
-      machine: ({ setup }) =>
-        setup({
-          types: { context: {} as { readonly worker: unknown; readonly pokes: number } },
-          actors: { never },
-        }).createMachine({
-          context: { worker: undefined, pokes: 0 },
-          initial: 'working',
-          states: {
-            working: {
-              entry: assign({ worker: ({ spawn }) => spawn('never', { id: 'worker' }) }),
-              on: { go: { target: 'idle', actions: stopChild('worker') } },
-              invoke: { src: 'never', id: 'other', onError: {} },
+  test.each([2, 3, 4])(
+    'given a child whose ref it keeps and that is stopped, then restarts and snapshots after every %i entries agree on what is left',
+    async (entries) => {
+      const lab = new Lab()
+      const chart = defineActor({
+        name: 'chart',
+        durable: { snapshotEvery: { entries } },
+        protocol: { go: message(), poke: message() },
+        machine: ({ setup }) =>
+          setup({
+            types: { context: {} as { readonly worker: unknown; readonly pokes: number } },
+            actors: { never },
+          }).createMachine({
+            context: { worker: undefined, pokes: 0 },
+            initial: 'working',
+            states: {
+              working: {
+                entry: assign({ worker: ({ spawn }) => spawn('never', { id: 'worker' }) }),
+                on: { go: { target: 'idle', actions: stopChild('worker') } },
+                invoke: { src: 'never', id: 'other', onError: {} },
+              },
+              idle: {},
             },
-            idle: {},
-          },
-          on: {
-            poke: { actions: assign({ pokes: ({ context }) => Number(context['pokes']) + 1 }) },
-            'xstate.error.actor.*': {},
-          } as never,
-        }),
-    })
-    const lives = [['poke'], ['go', 'poke', 'poke', 'poke', 'poke'], ['poke', 'poke'], ['poke']] as const
-    for (const [process, types] of lives.entries()) {
-      const t = await lab.start()
-      const problems: unknown[] = []
-      t.runtime.on('failed', ({ error }) => problems.push(error))
-      const ref = t.runtime.get(chart, 'c')
-      for (const type of types) ref.tell({ type })
-      await t.settle()
-      expect(problems).toEqual([])
-      expect(ref.snapshot.context.worker === undefined).toBe(process > 1)
-    }
-  })
+            on: {
+              poke: { actions: assign({ pokes: ({ context }) => Number(context['pokes']) + 1 }) },
+              'xstate.error.actor.*': {},
+            } as never,
+          }),
+      })
+      const lives = [['poke'], ['go', 'poke', 'poke', 'poke', 'poke'], ['poke', 'poke'], ['poke']] as const
+      for (const [process, types] of lives.entries()) {
+        const t = await lab.start()
+        const problems: unknown[] = []
+        t.runtime.on('failed', ({ error }) => problems.push(error))
+        const ref = t.runtime.get(chart, 'c')
+        for (const type of types) ref.tell({ type })
+        await t.settle()
+        expect(problems).toEqual([])
+        expect(ref.snapshot.context.worker === undefined).toBe(process > 1)
+      }
+    },
+  )
 })
 
 describe('what a replay sees', () => {

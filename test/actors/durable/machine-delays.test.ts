@@ -157,9 +157,13 @@ describe('what a delay may be', () => {
       await first.advance(1)
       expect(first.runtime.get(lamp, 'a').snapshot.value).toBe(value)
       expect(await lab.wakeAtMs('/durable/lamp/a')).toBe(wakeAtMs)
+      await first[Symbol.asyncDispose]()
       const second = await lab.start({ definitions: [lamp] })
       await second.advance(100 * day)
       expect(second.runtime.ref('/durable/lamp/a')).toBeUndefined()
+      second.runtime.get(lamp, 'a').subscribe(() => undefined)
+      await second.settle()
+      expect(second.runtime.get(lamp, 'a').snapshot.value).toBe(value)
     },
   )
 
