@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createTestRuntime, type VirtualClock } from 'echelon/testing'
 import { after, clockwork, dayMs, ringsOf, type Timers } from './clockwork.ts'
-import { disk } from './disk.ts'
+import { clockAfter, disk, kindsOf } from './disk.ts'
 
 const at = (clock: VirtualClock, ms: number): number => clock.wallNow() + ms
 
@@ -238,6 +238,31 @@ describe('cancel and replace', () => {
     await t.advance(1000)
     expect(await ringsOf(t, definition)).toEqual([`old ${startMs + 100}`])
   })
+})
+
+test('given a message that fails in an actor that goes on all the same, then nothing of it is left, now and later', async () => {
+  const world = disk()
+  const definition = clockwork({
+    fail: (timers) => {
+      timers.after('k', 5, { type: 'ring', of: 'a failed message' })
+      throw new Error('boom')
+    },
+    set: (timers) => {
+      timers.after('other', 50, { type: 'ring', of: 'other' })
+    },
+  })
+  const first = await createTestRuntime({ journal: world.journal })
+  const startMs = first.clock.wallNow()
+  const ref = first.runtime.spawn(definition, { name: 'a', decide: () => 'resume' })
+  for (const name of ['fail', 'set']) ref.tell({ type: 'set', name })
+  await first.advance(10)
+  expect(ref.incarnation).toBe(1)
+  const root = { journal: world.journal, clock: clockAfter(first.clock) }
+  await using t = await createTestRuntime(root)
+  const again = t.runtime.spawn(definition, { name: 'a' })
+  await t.advance(100)
+  expect(again.snapshot.context).toEqual({ rings: [`other ${startMs + 50}`], sets: 1 })
+  expect(await kindsOf(world.journal, '/user/a')).toEqual(['created', 'failed', 'handled', 'handled'])
 })
 
 test('given timers of an actor that nobody knows yet, then they wait for its definition', async () => {
