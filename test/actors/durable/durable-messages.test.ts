@@ -157,6 +157,25 @@ test('given plain and durable messages of one sender, then they are handled in t
   )
 })
 
+test('given a message that was begun before another came to the disk, when the process ends, then it still is first', async () => {
+  const world = disk()
+  const { definition, open } = listener()
+  const first = await createTestRuntime({ journal: world.journal })
+  const ref = first.runtime.get(definition, 'a')
+  await heard(first, definition)
+  // A plain message has an entry once it has an effect, and by then the other one has its own.
+  ref.tell({ type: 'wait', word: 'first' })
+  void durably(ref, 'second')
+  await first.settle()
+  const next = await after(first, world, definition)
+  await next.settle()
+  open()
+  await next.settle()
+  expect(await heard(next, definition)).toEqual(['first', 'second'])
+  const last = await after(next, world)
+  expect(await heard(last, definition)).toEqual(['first', 'second'])
+})
+
 test('given a process that ends at any commit, then all that was acknowledged is handled once, in order, without being asked', async () => {
   const words = ['a', 'b', 'c', 'd']
   let acknowledged: string[] = []

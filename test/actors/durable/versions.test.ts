@@ -64,14 +64,14 @@ type Step = { type: 'add'; euros: number } | { type: 'remind'; ms: number } | { 
 /** What version 1 left. */
 async function left(
   steps: readonly Step[],
-  options: Parameters<typeof euros>[0] & { readonly isClean?: boolean } = {},
+  options: Parameters<typeof euros>[0] & { readonly isClean?: boolean; readonly isAtOnce?: boolean } = {},
 ) {
   const world = disk()
   const t = await createTestRuntime({ journal: world.journal })
   const ref = t.runtime.get(euros(options), 'a')
   for (const step of steps) {
     void ref.tell(step, { durable: true })
-    await t.settle()
+    if (options.isAtOnce !== true) await t.settle()
   }
   if (options.isClean === true) await t.until(t.runtime.shutdown({ deadlineMs: 100 }))
   return { world, t }
@@ -135,6 +135,20 @@ describe('a migration', () => {
       expect(await total(now, second)).toBe(800)
     },
   )
+
+  test('given messages that a snapshot has, not handled, then they are carried over', async () => {
+    const steps = [
+      { type: 'add', euros: 1 },
+      { type: 'hang', euros: 5 },
+      { type: 'add', euros: 2 },
+    ] as const
+    const { world, t } = await left(steps, { hangs: true, snapshots: true, isAtOnce: true })
+    await t.settle()
+    expect((await loaded(world.journal, stream)).snapshot?.body).toContain('"hang"')
+    await using now = await next(t, world, [second])
+    await now.settle()
+    expect(await total(now, second)).toBe(800)
+  })
 
   test('given several versions, then each step leads to the next one', async () => {
     const { world, t } = await left([{ type: 'add', euros: 3 }])
