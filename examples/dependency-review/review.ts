@@ -9,12 +9,13 @@ import { buildReport, renderJson, type ReviewReport } from './report/report.ts'
 import { renderRun } from './report/run.ts'
 import type { ReportFolder } from './report/write.ts'
 import { changeSince } from './resume/changes.ts'
-import { identityOf } from './resume/identity.ts'
+import { identityOf, type Identity } from './resume/identity.ts'
 import { causeOf, type ReviewJournal } from './resume/journal.ts'
 import type { Display } from './show/display.ts'
 import { advance, noProgress, tally, type ReviewProgress } from './show/progress.ts'
-import { ledger, LEDGER } from './team/ledger.ts'
-import { progressTopic, type BegunRun, type LedgerRef, type Outcome } from './team/protocols.ts'
+import { LEDGER, ledgerOf } from './team/ledger.ts'
+import { progressTopic, type BegunRun, type LedgerRef, type Outcome, type Survey } from './team/protocols.ts'
+import { surveyOf } from './team/survey.ts'
 import { reviewTeam } from './team/team.ts'
 
 export const FILES = ['dependency-review.md', 'dependency-review.json', 'run.json'] as const
@@ -54,9 +55,15 @@ async function reviewWith(job: ReviewJob): Promise<void> {
   const { options, disk, folder, journal, display, clock, interrupt } = job
   const { input, chaos } = options
   const startMs = clock.now()
+  // Read while the journal opens: what is there now.
+  const [survey, identity] = [surveyOf(disk), identityOf(disk, options)]
+  for (const reading of [survey, identity]) reading.catch(() => undefined) // told to whoever waits for it
   await using runtime = await job.opening
-  const known = runtime.get(ledger, LEDGER)
-  const run = await begin(known, job)
+  const known = runtime.get(
+    ledgerOf(() => survey),
+    LEDGER,
+  )
+  const run = await begin(known, await identity, survey, job)
   display.started({ input, out: folder.path, chaos, run })
   const progress = watch(runtime, display, noProgress(startMs, run.kept))
   const tree = reviewTeam(disk, { rate: chaos, seed: run.seed })
@@ -84,14 +91,18 @@ async function reviewWith(job: ReviewJob): Promise<void> {
 }
 
 /** Begins a run, or goes on with the unfinished one: unless what it examined has changed since. */
-async function begin(known: LedgerRef, { options, seed, disk }: ReviewJob): Promise<BegunRun> {
-  const identity = await identityOf(disk, options)
+async function begin(
+  known: LedgerRef,
+  identity: Identity,
+  survey: Promise<Survey>,
+  { disk, seed }: ReviewJob,
+): Promise<BegunRun> {
   const ask = (drop: string | null): Promise<BegunRun> =>
     known.ask({ type: 'run.begin', identity, seed, drop }, { timeoutMs: Infinity })
   const run = await ask(null)
   if (run.kept === 0) return run
-  const survey = await known.ask({ type: 'run.survey' }, { timeoutMs: Infinity })
-  const change = survey.kind === 'refused' ? null : await changeSince(disk, survey.inventory, run.startedAtMs)
+  const then = await known.ask({ type: 'run.survey' }, { timeoutMs: Infinity })
+  const change = await changeSince(disk, then, await survey, run.startedAtMs)
   return change === null ? run : ask(change)
 }
 

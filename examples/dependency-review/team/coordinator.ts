@@ -5,11 +5,11 @@ import { concerns, type Concern } from '../examine/concern.ts'
 import { unexaminedPart } from '../finding.ts'
 import { clean, plural } from '../text.ts'
 import { InjectedCrash } from './chaos.ts'
-import { ledger, LEDGER } from './ledger.ts'
 import {
   coordinatorKey,
   coordinatorProtocol,
   directorKey,
+  ledgerIn,
   progressTopic,
   type ExaminerRef,
   type Kept,
@@ -24,7 +24,7 @@ export const MAX_FAILURES = 3
  * Milliseconds for which findings are gathered before the ledger is told: one write to the disk for all of them costs no
  * more than for one, and a killed process has lost no more than that.
  */
-const GATHER_MS = 50
+const GATHER_MS = 100
 
 /** The queue is this incarnation's own: a restarted coordinator, and its restarted examiners, begin with what is left. */
 interface State {
@@ -95,7 +95,7 @@ export const coordinator = defineActor({
   },
 })
 
-type Context = Pick<ActorContext<typeof coordinatorProtocol>, 'publish' | 'find' | 'get' | 'timers'> & {
+type Context = Pick<ActorContext<typeof coordinatorProtocol>, 'publish' | 'find' | 'timers'> & {
   readonly input: { readonly concern: Concern }
 }
 
@@ -113,9 +113,9 @@ function keepSoon(context: Context, queue: WorkQueue<ExaminerRef>): void {
   else if (!timers.active('keep')) timers.after('keep', GATHER_MS, { type: 'packages.keep' })
 }
 
-function keep({ input: { concern }, get }: Context, queue: WorkQueue<ExaminerRef>): void {
+function keep({ input: { concern }, find }: Context, queue: WorkQueue<ExaminerRef>): void {
   const found = queue.take().map(({ planned, examination }): Kept => [planned.key, examination])
-  if (found.length > 0) get(ledger, LEDGER).tell({ type: 'packages.examined', concern, found })
+  if (found.length > 0) ledgerIn(find).tell({ type: 'packages.examined', concern, found })
 }
 
 /** Tells how far it is, and the director when all is done. */

@@ -4,10 +4,10 @@ import type { Concern } from '../examine/concern.ts'
 import type { Examination } from '../examine/examination.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import { planReview, type Plan } from '../plan.ts'
-import { ledger, LEDGER } from './ledger.ts'
 import {
   directorKey,
   directorProtocol,
+  ledgerIn,
   progressTopic,
   type CoordinatorRef,
   type Outcome,
@@ -36,31 +36,31 @@ export const director = defineActor({
   state: (): State => ({ phase: 'planning' }),
   on: {
     // Other messages wait until this is done: a handler that is not reentrant takes one at a time.
-    'actor.started': async ({ register, publish, get }): Promise<State> => {
+    'actor.started': async ({ register, publish, find }): Promise<State> => {
       register(directorKey)
-      const survey = await get(ledger, LEDGER).ask({ type: 'run.survey' }, { timeoutMs: Infinity })
+      const survey = await ledgerIn(find).ask({ type: 'run.survey' }, { timeoutMs: Infinity })
       if (survey.kind === 'refused') return { phase: 'over', outcome: survey }
       const { inventory } = survey
       const plan = planReview(inventory)
       const totals = new Map([...plan].map(([concern, planned]) => [concern, planned.length]))
       const kept = new Map<Concern, number>()
-      for (const concern of plan.keys()) kept.set(concern, (await keptOf(concern, get)).size)
+      for (const concern of plan.keys()) kept.set(concern, (await keptOf(concern, find)).size)
       publish(progressTopic, { kind: 'planned', packages: inventory.entries.length, totals, kept })
       return { phase: 'examining', inventory, plan, coordinators: new Map(), done: new Set() }
     },
-    'concern.ready': async ({ state, message: { concern, coordinator }, get }): Promise<State> => {
+    'concern.ready': async ({ state, message: { concern, coordinator }, find }): Promise<State> => {
       if (state.phase !== 'examining') return state
-      const kept = await keptOf(concern, get)
+      const kept = await keptOf(concern, find)
       const planned = state.plan.get(concern) ?? []
       const left = planned.filter(({ key }) => !kept.has(key))
       coordinator.tell({ type: 'concern.begin', planned: left, kept: planned.length - left.length })
       return { ...state, coordinators: new Map(state.coordinators).set(concern, coordinator) }
     },
-    'concern.done': async ({ state, message, get }): Promise<State> => {
+    'concern.done': async ({ state, message, find }): Promise<State> => {
       if (state.phase !== 'examining') return state
       const done = new Set(state.done).add(message.concern)
       if (done.size < state.plan.size) return { ...state, done }
-      const results = await resultsOf(state.plan, get)
+      const results = await resultsOf(state.plan, find)
       return { phase: 'over', outcome: { kind: 'reviewed', inventory: state.inventory, results } }
     },
     'review.outcome': ({ state, reply, postpone }) => {
@@ -74,17 +74,17 @@ export const director = defineActor({
   },
 })
 
-type Get = ActorContext['get']
+type Find = ActorContext['find']
 
-function keptOf(concern: Concern, get: Get): Promise<ReadonlyMap<string, Examination>> {
-  return get(ledger, LEDGER).ask({ type: 'run.kept', concern }, { timeoutMs: Infinity })
+function keptOf(concern: Concern, find: Find): Promise<ReadonlyMap<string, Examination>> {
+  return ledgerIn(find).ask({ type: 'run.kept', concern }, { timeoutMs: Infinity })
 }
 
 /** What the ledger has of everything that was planned. */
-async function resultsOf(plan: Plan, get: Get): Promise<ReadonlyMap<Concern, readonly Result[]>> {
+async function resultsOf(plan: Plan, find: Find): Promise<ReadonlyMap<Concern, readonly Result[]>> {
   const results = new Map<Concern, readonly Result[]>()
   for (const [concern, all] of plan) {
-    const kept = await keptOf(concern, get)
+    const kept = await keptOf(concern, find)
     const done = all.map((planned) => {
       const examination = kept.get(planned.key)
       if (examination === undefined) throw new Error(`The ledger has no ${concern} of ${planned.key}`)

@@ -1,12 +1,9 @@
 import { defineActor } from 'echelon'
 
-import { Disk } from '../disk.ts'
-import { ReviewError } from '../errors.ts'
 import { concerns, type Concern } from '../examine/concern.ts'
-import { readInventory } from '../inventory/inventory.ts'
 import { differenceBetween, type Identity } from '../resume/identity.ts'
 import { MAX_SURVEY } from '../resume/journal.ts'
-import { coordinatorKey, ledgerProtocol, type BegunRun, type Kept, type Survey } from './protocols.ts'
+import { coordinatorKey, ledgerKey, ledgerProtocol, type BegunRun, type Kept, type Survey } from './protocols.ts'
 
 /** A journal is of one review at a time, so there is one ledger in it. */
 export const LEDGER = 'review'
@@ -33,46 +30,48 @@ interface State {
  *
  * Everybody else in the team may forget what they know. What they tell the ledger is on disk before anything that
  * follows from it leaves the ledger: so its `packages.kept` is the word that they need not be examined again. What
- * touches the world is an effect: the project is read once in a run, and whoever asks later gets the same answer.
+ * touches the world is an effect: a run has one survey of the project, and whoever asks later gets the same one.
  */
-export const ledger = defineActor({
-  name: 'ledger',
-  durable: { maxResultBytes: MAX_SURVEY, passivateAfterMs: Infinity },
-  protocol: ledgerProtocol,
-  state: (): State => ({ number: 0, run: null }),
-  on: {
-    'run.begin': ({ state, message, reply, clock }): State => {
-      const { identity, seed, drop } = message
-      const reason = state.run === null ? null : (drop ?? differenceBetween(state.run.identity, identity))
-      const before = state.run === null ? 0 : countOf(state.run)
-      if (state.run !== null && reason === null && before > 0) {
-        const run = { ...state.run, resumed: state.run.resumed + 1 }
-        reply(begun(run, null))
-        return { ...state, run }
-      }
-      const run = { identity, seed, startedAtMs: clock.wallNow(), resumed: 0, kept: nothingKept() }
-      reply(begun(run, reason !== null && before > 0 ? { reason, kept: before } : null))
-      return { number: state.number + 1, run }
+export const ledgerOf = (survey: () => Promise<Survey>) =>
+  defineActor({
+    name: 'ledger',
+    durable: { maxResultBytes: MAX_SURVEY, passivateAfterMs: Infinity },
+    protocol: ledgerProtocol,
+    state: (): State => ({ number: 0, run: null }),
+    on: {
+      'actor.started': ({ register }) => {
+        register(ledgerKey)
+      },
+      'run.begin': ({ state, message, reply, clock }): State => {
+        const { identity, seed, drop } = message
+        const reason = state.run === null ? null : (drop ?? differenceBetween(state.run.identity, identity))
+        const before = state.run === null ? 0 : countOf(state.run)
+        if (state.run !== null && reason === null && before > 0) {
+          const run = { ...state.run, resumed: state.run.resumed + 1 }
+          reply(begun(run, null))
+          return { ...state, run }
+        }
+        const run = { identity, seed, startedAtMs: clock.wallNow(), resumed: 0, kept: nothingKept() }
+        reply(begun(run, reason !== null && before > 0 ? { reason, kept: before } : null))
+        return { number: state.number + 1, run }
+      },
+      'run.survey': async ({ state: { number }, reply, effect }) => {
+        reply(await effect(`survey ${number}`, survey, { idempotent: true }))
+      },
+      'run.kept': ({ state: { run }, message: { concern }, reply }) => {
+        reply(new Map(run?.kept[concern]))
+      },
+      'packages.examined': ({ state, message: { concern, found }, find }) => {
+        if (state.run === null) return undefined
+        const kept = state.run.kept[concern]
+        kept.push(...found)
+        for (const coordinator of find(coordinatorKey(concern)))
+          coordinator.tell({ type: 'packages.kept', kept: kept.length })
+        return { ...state }
+      },
+      'run.end': ({ state }) => ({ ...state, run: null }),
     },
-    'run.survey': async ({ state: { number, run }, reply, effect }) => {
-      if (run === null) throw new Error('no run has begun')
-      const { project } = run.identity
-      reply(await effect(`survey ${number}`, () => surveyOf(project), { idempotent: true, retry: { attempts: 3 } }))
-    },
-    'run.kept': ({ state: { run }, message: { concern }, reply }) => {
-      reply(new Map(run?.kept[concern]))
-    },
-    'packages.examined': ({ state, message: { concern, found }, find }) => {
-      if (state.run === null) return undefined
-      const kept = state.run.kept[concern]
-      kept.push(...found)
-      for (const coordinator of find(coordinatorKey(concern)))
-        coordinator.tell({ type: 'packages.kept', kept: kept.length })
-      return { ...state }
-    },
-    'run.end': ({ state }) => ({ ...state, run: null }),
-  },
-})
+  })
 
 const nothingKept = (): Run['kept'] => ({
   licences: [],
@@ -86,14 +85,4 @@ const countOf = ({ kept }: Run): number => concerns.reduce((sum, concern) => sum
 function begun(run: Run, dropped: BegunRun['dropped']): BegunRun {
   const { seed, startedAtMs, resumed } = run
   return { seed, startedAtMs, resumed, kept: countOf(run), dropped }
-}
-
-/** What there is to review. A folder that is no project is an answer; anything else is a failure. */
-async function surveyOf(project: string): Promise<Survey> {
-  try {
-    return { kind: 'surveyed', inventory: await readInventory(await Disk.open(project)) }
-  } catch (error) {
-    if (error instanceof ReviewError) return { kind: 'refused', code: error.code, message: error.message }
-    throw error
-  }
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { defineKey, defineTopic, message, question, type Ref } from 'echelon'
+import { defineKey, defineTopic, message, question, type ActorContext, type Ref } from 'echelon'
 
 import type { ReviewErrorCode } from '../errors.ts'
 import type { Examination } from '../examine/examination.ts'
@@ -105,10 +105,18 @@ export const ledgerProtocol = {
 export type LedgerRef = Ref<typeof ledgerProtocol>
 
 /** Where the team finds one another, whatever the tree looks like. */
+export const ledgerKey = defineKey('ledger', ledgerProtocol)
 export const directorKey = defineKey('director', directorProtocol)
 const coordinatorKeys = new Map(
   concerns.map((name) => [name, defineKey(`coordinator of ${name}`, coordinatorProtocol)]),
 )
+
+/** It begins before the team, and a review ends with it. */
+export function ledgerIn(find: ActorContext['find']): LedgerRef {
+  const [ledger] = find(ledgerKey)
+  if (ledger === undefined) throw new Error('Nobody keeps what is found')
+  return ledger
+}
 
 export function coordinatorKey(name: Concern): ReturnType<typeof defineKey<typeof coordinatorProtocol>> {
   const key = coordinatorKeys.get(name)

@@ -6,7 +6,6 @@ import { describe, expect, test } from 'vitest'
 
 import { readCommandLine } from '../../../examples/dependency-review/command-line.ts'
 import { Disk, openProject } from '../../../examples/dependency-review/disk.ts'
-import { readInventory } from '../../../examples/dependency-review/inventory/inventory.ts'
 import { renderMarkdown } from '../../../examples/dependency-review/report/markdown.ts'
 import { renderJson } from '../../../examples/dependency-review/report/report.ts'
 import { ReportFolder } from '../../../examples/dependency-review/report/write.ts'
@@ -15,6 +14,7 @@ import { differenceBetween } from '../../../examples/dependency-review/resume/id
 import { ReviewJournal } from '../../../examples/dependency-review/resume/journal.ts'
 import { review, type ReviewJob } from '../../../examples/dependency-review/review.ts'
 import type { Interrupted, Started } from '../../../examples/dependency-review/show/display.ts'
+import { surveyOf } from '../../../examples/dependency-review/team/survey.ts'
 import { tally } from '../../../examples/dependency-review/show/progress.ts'
 import { reviewQuietly } from './review-quietly.ts'
 import { lockfileOf, manyPackages, ProjectFolder, soundPackage } from './project-folder.ts'
@@ -299,11 +299,11 @@ describe('changes', () => {
       'node_modules/a/link.txt': { link: '../../shared.txt' },
     })
     const disk = await Disk.open(project.root)
-    const inventory = await readInventory(disk)
+    const then = await surveyOf(disk)
     const sinceMs = await betweenNowAndThen(project.outside)
-    expect(await changeSince(disk, inventory, sinceMs + TICK_MS)).toBeNull()
+    expect(await changeSince(disk, then, await surveyOf(disk), sinceMs + TICK_MS)).toBeNull()
     await change(project)
-    const changed = await changeSince(disk, inventory, sinceMs + TICK_MS)
+    const changed = await changeSince(disk, then, await surveyOf(disk), sinceMs + TICK_MS)
     expect(changed).toBe(found === null ? null : `${found} has changed since`)
   })
 })

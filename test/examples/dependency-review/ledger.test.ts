@@ -3,7 +3,7 @@ import { memoryJournal } from 'echelon/journal'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
 import { expect, test } from 'vitest'
 
-import { ledger, LEDGER } from '../../../examples/dependency-review/team/ledger.ts'
+import { LEDGER, ledgerOf } from '../../../examples/dependency-review/team/ledger.ts'
 import {
   coordinatorKey,
   coordinatorProtocol,
@@ -11,6 +11,11 @@ import {
   type Kept,
 } from '../../../examples/dependency-review/team/protocols.ts'
 
+let surveys = 0
+const ledger = ledgerOf(() => {
+  surveys += 1
+  return Promise.resolve({ kind: 'refused', code: 'INPUT_NOT_A_PROJECT', message: `survey ${surveys}` })
+})
 const identity = { program: 'a', project: '/nowhere', chaos: 0, seed: null }
 const found = (...keys: readonly string[]): readonly Kept[] =>
   keys.map((key) => [key, { facts: { readme: true }, findings: [], unexamined: [] }])
@@ -89,4 +94,21 @@ test('given a run of which nothing is kept, when another begins, then there is n
   await using t = await createTestRuntime({ journal: memoryJournal() })
   await begin(t)
   expect(await begin(t, 2, null, { ...identity, chaos: 1 })).toMatchObject({ seed: 2, resumed: 0, dropped: null })
+})
+
+test('given a run, when its survey is asked for again and in another process, then it is that of the beginning; a new run makes its own', async () => {
+  const journal = memoryJournal()
+  const texts: string[] = []
+  surveys = 0
+  for (const drop of [null, null, 'a reason']) {
+    await using t = await createTestRuntime({ journal })
+    await begin(t, 1, drop)
+    const known = t.runtime.get(ledger, LEDGER)
+    for (let times = 0; times < 2; times += 1) {
+      const survey = await t.until(known.ask({ type: 'run.survey' }))
+      if (survey.kind === 'refused') texts.push(survey.message)
+    }
+    known.tell({ type: 'packages.examined', concern: 'licences', found: found('a') })
+  }
+  expect(texts).toEqual(['survey 1', 'survey 1', 'survey 1', 'survey 1', 'survey 2', 'survey 2'])
 })

@@ -7,8 +7,9 @@ import { ReviewError } from '../../../examples/dependency-review/errors.ts'
 import { renderMarkdown } from '../../../examples/dependency-review/report/markdown.ts'
 import { buildReport, renderJson } from '../../../examples/dependency-review/report/report.ts'
 import { crashPoint, MAX_INJECTED_CRASHES, type Chaos } from '../../../examples/dependency-review/team/chaos.ts'
-import { ledger, LEDGER } from '../../../examples/dependency-review/team/ledger.ts'
-import { progressTopic, type Outcome } from '../../../examples/dependency-review/team/protocols.ts'
+import { LEDGER, ledgerOf } from '../../../examples/dependency-review/team/ledger.ts'
+import { ledgerKey, progressTopic, type Outcome } from '../../../examples/dependency-review/team/protocols.ts'
+import { surveyOf } from '../../../examples/dependency-review/team/survey.ts'
 import { reviewTeam } from '../../../examples/dependency-review/team/team.ts'
 import { GPL3, lockfileOf, ProjectFolder, soundPackage, type Content } from './project-folder.ts'
 import { reviewQuietly } from './review-quietly.ts'
@@ -67,7 +68,10 @@ async function runTeam(
 ): Promise<Run> {
   await using runtime = await createRuntime({ node: 'test', seed: 1, journal })
   const identity = { program: 'test', project: disk.root, chaos: rate, seed }
-  const known = runtime.get(ledger, LEDGER)
+  const known = runtime.get(
+    ledgerOf(() => surveyOf(disk)),
+    LEDGER,
+  )
   const { kept } = await known.ask({ type: 'run.begin', identity, seed, drop: null })
   let restarts = 0
   const crashes = new Map<string, number>()
@@ -257,8 +261,8 @@ test.each(['director', 'maintenance-and-size/coordinator'])(
     const started = (runtime: Runtime): void => {
       runtime.subscribe(progressTopic, ({ kind }) => {
         if (kind !== 'progress' || kept !== undefined) return
-        const known = runtime.get(ledger, LEDGER)
-        void known.ask({ type: 'run.kept', concern: 'maintenance-and-size' }).then((answer) => {
+        const [known] = runtime.find(ledgerKey)
+        void known?.ask({ type: 'run.kept', concern: 'maintenance-and-size' }).then((answer) => {
           if (kept !== undefined || answer.size === 0) return
           kept = answer
           runtime.ref(`/user/review/${name}`)?.kill()
@@ -294,7 +298,7 @@ test(
   async () => {
     await using folder = await ProjectFolder.make(mixedProject())
     const disk = await Disk.open(folder.root)
-    vi.spyOn(Disk.prototype, 'presence').mockRejectedValue(new TypeError('no plan'))
+    vi.spyOn(disk, 'presence').mockRejectedValue(new TypeError('no plan'))
     await expect(runTeam(disk, { rate: 0, seed: 1 })).rejects.toMatchObject({ code: 'TARGET_DOWN' })
   },
   SLOW_MS,
