@@ -152,11 +152,18 @@ export class Activations {
     for (const deliver of waiting) deliver()
   }
 
+  /** Until the tree stops, actors may need others to get done with what they are at. */
+  get #isOver(): boolean {
+    if (!this.#isClosing()) return false
+    const top = this.#top()
+    return top === undefined || !this.#takes(top)
+  }
+
   #start({ definition, key, input, path }: DurableRef): Cell {
     const found = this.find(definition, key)
-    // Once the runtime closes, nobody comes after one that has ended.
-    if (found !== undefined && (this.#takes(found) || !this.#isClosing())) return found
-    if (this.#isClosing()) throw new RuntimeClosedError(this.#kernel.node, 'it starts no actor any more')
+    // Once the tree stops, nobody comes after one that has ended.
+    if (found !== undefined && (this.#takes(found) || !this.#isOver)) return found
+    if (this.#isOver) throw new RuntimeClosedError(this.#kernel.node, 'it starts no actor any more')
     const kind = this.#kinds.get(definition.name)
     const supervisor = kind && this.#supervisorOf(kind)
     const supervision = supervisor && supervisionIn(supervisor)

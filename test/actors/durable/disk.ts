@@ -22,6 +22,8 @@ export interface Disk {
   readonly isDead: boolean
   /** The next process may write. */
   revive(): void
+  /** The process is gone now, with all that it has on its way. The next one finds a disk that works. */
+  endProcess(): void
 }
 
 export function disk(options: Omit<MemoryJournalOptions, 'beforeCommit'> = {}): Disk {
@@ -31,16 +33,19 @@ export function disk(options: Omit<MemoryJournalOptions, 'beforeCommit'> = {}): 
   let isHeld = false
   const tried: Append[] = []
   const waiting: (() => void)[] = []
+  let process = 1
   const gone = new Promise<never>(() => undefined)
   const journal = memoryJournal({
     takeOver: true,
     ...options,
     beforeCommit: async (appends) => {
       tried.push(...appends)
+      const mine = process
       if (isHeld)
         await new Promise<void>((resolve) => {
           waiting.push(resolve)
         })
+      if (mine !== process) await gone
       if (failure !== undefined) throw failure
       left -= 1
       if (left < 0) await gone
@@ -74,6 +79,13 @@ export function disk(options: Omit<MemoryJournalOptions, 'beforeCommit'> = {}): 
     },
     revive: () => {
       left = Infinity
+    },
+    endProcess: () => {
+      process += 1
+      left = Infinity
+      isHeld = false
+      failure = undefined
+      waiting.length = 0
     },
   }
 }

@@ -204,6 +204,35 @@ test('given messages that are told durably while the runtime shuts down, then th
   expect(await t.until(t.runtime.get(counter, 'a').ask({ type: 'total' }))).toBe(told)
 })
 
+test('given a handler that needs another actor while the runtime drains, then that is brought back for it', async () => {
+  const gate = Promise.withResolvers<void>()
+  const passer = defineActor({
+    name: 'passer',
+    durable: true,
+    protocol: { pass: message() },
+    state: () => 0,
+    on: {
+      pass: async ({ state, effect, get }) => {
+        await effect('wait', () => gate.promise)
+        await get(counter, 'a').tell({ type: 'add' }, { durable: true })
+        get(counter, 'b').tell({ type: 'add' })
+        return state + 1
+      },
+    },
+  })
+  const world = disk()
+  const first = await createTestRuntime({ journal: world.journal })
+  await first.until(first.runtime.get(passer, 'p').tell({ type: 'pass' }, { durable: true }))
+  await first.settle()
+  const closing = first.runtime.shutdown()
+  await first.advance(100)
+  gate.resolve()
+  await first.until(closing)
+  expect(await kindsOf(world.journal, '/durable/passer/p')).not.toContain('failed')
+  await using t = await next(first, world)
+  for (const key of ['a', 'b']) expect(await t.until(t.runtime.get(counter, key).ask({ type: 'total' }))).toBe(1)
+})
+
 test('given a clean end, then its snapshot covers everything, and is all that the next life reads', async () => {
   const world = disk()
   const first = await createTestRuntime({ journal: world.journal })
