@@ -1,8 +1,8 @@
-/** Heads that are written late: they are found again wherever the process ends. */
+/** Wherever a process ends, the files that it leaves are a whole journal: with heads that are late, and half compacted. */
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { StreamInfo } from '../../../src/core/journal.ts'
+import type { JournalInfo, StreamInfo } from '../../../src/core/journal.ts'
 import { Heads } from '../../../src/journal/sqlite/heads.ts'
 import { connect, create } from '../../../src/journal/sqlite/schema.ts'
 import { Tables } from '../../../src/journal/sqlite/tables.ts'
@@ -20,13 +20,19 @@ function smallWriter(file: string): Writer {
   return new Writer(tables, heads, new Witness(file), options)
 }
 
-/** What a process finds that opens the files as they are now. */
-function afterCrash(file: string, mode: 'read' | 'write'): unknown {
+/** The files as they are now: what a process leaves that is killed. */
+function copyOf(file: string): string {
   const copy = `${file}-copy`
   for (const part of ['', '-wal', '-head', '-shm']) {
     rmSync(copy + part, { force: true })
     if (part !== '-shm' && existsSync(file + part)) copyFileSync(file + part, copy + part)
   }
+  return copy
+}
+
+/** What a process finds that opens the files as they are now. */
+function afterCrash(file: string, mode: 'read' | 'write'): unknown {
+  const copy = copyOf(file)
   const store = openStore(copy, mode)
   const found = [ask(store, 'list', ''), ask(store, 'due', 1e9), ask(store, 'info')]
   store.close()
@@ -104,4 +110,40 @@ test('given any appends, then wherever the process ends, readers and the next wr
     }),
     { numRuns: 60 },
   )
+})
+
+test('given a compaction that ends anywhere, while appends go on, then loading gives what it gave, and all is whole', async () => {
+  await using place = await journalPath('memory')
+  const store = openStore(place.file, 'write')
+  const streams = ['a', 'b', 'c', 'd']
+  const texts = Array.from({ length: 1600 }, (_, index) => `entry ${index}`)
+  const blobs = ['kept', 'gone'].map((id) => ({ id, text: id.repeat(3000) }))
+  const snapshot = { seq: 1500, version: 1, atMs: 3, body: '"sum"', blobs: ['kept'] }
+  store.commit(streams.map((stream) => [append(stream, 0, texts, { blobs, snapshot, wakeAtMs: 7 })]))
+
+  const before = ask(store, 'info') as JournalInfo
+  const steps = store.begin('compact', [])
+  let [written, taken, most] = [1600, 0, Infinity]
+  for (let done = false; !done; taken += 1) {
+    done = steps.next().done === true
+    store.commit([[append('d', written, ['meanwhile'], { wakeAtMs: 7 })]])
+    written += 1
+    const left = openStore(copyOf(place.file), taken % 2 === 0 ? 'read' : 'write')
+    for (const stream of streams) expect(ask(left, 'load', stream)).toEqual(ask(store, 'load', stream))
+    expect(ask(left, 'load', 'a')).toMatchObject({ lastSeq: 1600, snapshot, wakeAtMs: 7 })
+    const { entries } = ask(left, 'info') as JournalInfo
+    expect(entries - taken).toBeLessThanOrEqual(most)
+    most = entries - taken
+    left.close()
+    const again = openStore(copyOf(place.file), 'read')
+    expect(ask(again, 'verify')).toMatchObject({ problems: [], entries })
+    expect(ask(again, 'blob', 'b', 'kept')).toBe(blobs[0]?.text)
+    again.close()
+  }
+  expect(taken).toBeGreaterThan(5)
+  const { bytes, entries } = ask(store, 'info') as JournalInfo
+  expect(entries).toBe(4 * 100 + taken)
+  expect(bytes).toBeLessThan(before.bytes / 2)
+  expect(await codeOf(() => ask(store, 'blob', 'a', 'gone'))).toBe('JOURNAL_CORRUPT')
+  store.close()
 })
