@@ -119,7 +119,13 @@ test('given a compaction that ends anywhere, while appends go on, then loading g
   const texts = Array.from({ length: 1600 }, (_, index) => `entry ${index}`)
   const blobs = ['kept', 'gone'].map((id) => ({ id, text: id.repeat(3000) }))
   const snapshot = { seq: 1500, version: 1, atMs: 3, body: '"sum"', blobs: ['kept'] }
-  store.commit(streams.map((stream) => [append(stream, 0, texts, { blobs, snapshot, wakeAtMs: 7 })]))
+  const [first = '', ...rest] = texts
+  store.commit(
+    streams.map((stream) => [
+      append(stream, 0, [first], { blobs }),
+      append(stream, 1, rest, { snapshot, wakeAtMs: 7 }),
+    ]),
+  )
 
   const before = ask(store, 'info') as JournalInfo
   const steps = store.begin('compact', [])
