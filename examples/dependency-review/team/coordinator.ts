@@ -114,7 +114,7 @@ function keepSoon(context: Context, queue: WorkQueue<ExaminerRef>): void {
 }
 
 function keep({ input: { concern }, find }: Context, queue: WorkQueue<ExaminerRef>): void {
-  const found = queue.take().map(({ planned, examination }): Kept => [planned.key, examination])
+  const found = queue.take().map(({ planned, examination }): Kept => [planned.key, JSON.stringify(examination)])
   if (found.length > 0) ledgerIn(find).tell({ type: 'packages.examined', concern, found })
 }
 

@@ -76,7 +76,7 @@ export const director = defineActor({
 
 type Find = ActorContext['find']
 
-function keptOf(concern: Concern, find: Find): Promise<ReadonlyMap<string, Examination>> {
+function keptOf(concern: Concern, find: Find): Promise<ReadonlyMap<string, string>> {
   return ledgerIn(find).ask({ type: 'run.kept', concern }, { timeoutMs: Infinity })
 }
 
@@ -86,9 +86,9 @@ async function resultsOf(plan: Plan, find: Find): Promise<ReadonlyMap<Concern, r
   for (const [concern, all] of plan) {
     const kept = await keptOf(concern, find)
     const done = all.map((planned) => {
-      const examination = kept.get(planned.key)
-      if (examination === undefined) throw new Error(`The ledger has no ${concern} of ${planned.key}`)
-      return { planned, examination }
+      const text = kept.get(planned.key)
+      if (text === undefined) throw new Error(`The ledger has no ${concern} of ${planned.key}`)
+      return { planned, examination: JSON.parse(text) as Examination } // as the coordinator gave it
     })
     results.set(concern, done)
   }

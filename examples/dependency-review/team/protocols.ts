@@ -73,8 +73,8 @@ export const directorProtocol = {
   'concern.done': message({ concern }),
 }
 
-/** An examination as the ledger keeps it. */
-export type Kept = readonly [key: string, examination: Examination]
+/** An examination as the ledger keeps it: as JSON, since it never looks into it, and text is quickest to write down. */
+export type Kept = readonly [key: string, examination: string]
 
 /** A run as it begins, or goes on. */
 export interface BegunRun {
@@ -95,8 +95,8 @@ export const ledgerProtocol = {
   'run.begin': question({ identity: identitySchema, seed: z.int(), drop: z.string().nullable() }, z.custom<BegunRun>()),
   /** The same answer throughout a run. */
   'run.survey': question({}, z.custom<Survey>()),
-  /** What is examined of a concern, by key. */
-  'run.kept': question({ concern }, z.custom<ReadonlyMap<string, Examination>>()),
+  /** What is examined of a concern: examinations as JSON, by key. */
+  'run.kept': question({ concern }, z.custom<ReadonlyMap<string, string>>()),
   /** From a coordinator, once for each key. It gets `packages.kept` when they are on disk. */
   'packages.examined': message({ concern, found: z.custom<readonly Kept[]>() }),
   /** The reports are written: there is nothing to go on with. */

@@ -18,7 +18,7 @@ const ledger = ledgerOf(() => {
 })
 const identity = { program: 'a', project: '/nowhere', chaos: 0, seed: null }
 const found = (...keys: readonly string[]): readonly Kept[] =>
-  keys.map((key) => [key, { facts: { readme: true }, findings: [], unexamined: [] }])
+  keys.map((key) => [key, JSON.stringify({ facts: { readme: true }, findings: [], unexamined: [] })])
 
 const begin = (t: TestRuntime, seed = 1, drop: string | null = null, of = identity): Promise<BegunRun> =>
   t.until(t.runtime.get(ledger, LEDGER).ask({ type: 'run.begin', identity: of, seed, drop }))
