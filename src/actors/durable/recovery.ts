@@ -97,6 +97,8 @@ export class Recovery {
   #beginNew(): void {
     const { definition, input, kernel } = this.#cell
     if (input === undefined) this.#record.ledger.input = parseInput(definition, undefined)
+    // Refused before anything comes of it.
+    encode(this.#record.ledger.input, 'input')
     this.#rebuild.begin(kernel.clock.wallNow())
   }
 
