@@ -4,11 +4,12 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { JournalInfo, StreamInfo } from '../../../src/core/journal.ts'
 import { Heads } from '../../../src/journal/sqlite/heads.ts'
+import { sqliteJournal } from '../../../src/journal/sqlite/journal.ts'
 import { connect, create } from '../../../src/journal/sqlite/schema.ts'
 import { Tables } from '../../../src/journal/sqlite/tables.ts'
 import { Witness } from '../../../src/journal/sqlite/witness.ts'
 import { Writer } from '../../../src/journal/sqlite/writer.ts'
-import { append, ask, codeOf, journalPath, openStore } from './material.ts'
+import { append, ask, codeOf, host, journalPath, openStore } from './material.ts'
 
 /** A writer whose heads are late and forgotten much sooner than usual. */
 function smallWriter(file: string): Writer {
@@ -152,4 +153,18 @@ test('given a compaction that ends anywhere, while appends go on, then loading g
   expect(bytes).toBeLessThan(before.bytes / 2)
   expect(await codeOf(() => ask(store, 'blob', 'a', 'gone'))).toBe('JOURNAL_CORRUPT')
   store.close()
+})
+
+test('given many entries whose heads are late, when the journal is opened, then it says how far it is', async () => {
+  await using place = await journalPath('memory')
+  const store = openStore(place.file, 'write')
+  for (let seq = 0; seq < 5000; seq += 1000) store.commit([[append('a', seq, Array<string>(1000).fill('x'))]])
+  const copy = copyOf(place.file)
+  store.close()
+  const seen: unknown[] = []
+  const journal = await sqliteJournal(copy).open(host({ onProgress: (progress) => seen.push(progress) }))
+  expect(seen.length).toBeGreaterThan(3)
+  expect(seen[0]).toEqual({ what: 'entries', done: 1000, total: expect.closeTo(5000, -2) as number })
+  expect((await journal.load('a')).lastSeq).toBe(5000)
+  await journal.close()
 })
