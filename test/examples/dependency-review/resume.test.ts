@@ -188,13 +188,16 @@ describe.concurrent('beside a process', () => {
       }
       const first = review.run([], { HANG_AT: 'examine:5' }, { onStart, onLine })
       const kill = await owner.promise
-      const [second, fresh] = await Promise.all([review.run(), review.run(['--fresh'])])
-      for (const refused of [second, fresh]) {
-        expect(refused).toMatchObject({ code: 2, stderr: '' })
-        expect(linesOf(refused)).toMatchObject([{ type: 'failed', code: 'JOURNAL_LOCKED' }])
-        expect(refused.stdout).toContain(`process ${pid} `)
+      try {
+        const [second, fresh] = await Promise.all([review.run(), review.run(['--fresh'])])
+        for (const refused of [second, fresh]) {
+          expect(refused).toMatchObject({ code: 2, stderr: '' })
+          expect(linesOf(refused)).toMatchObject([{ type: 'failed', code: 'JOURNAL_LOCKED' }])
+          expect(refused.stdout).toContain(`process ${pid} `)
+        }
+      } finally {
+        kill()
       }
-      kill()
       await first
       expect(await review.kept()).not.toEqual([])
       expect(await killAt(review, 'never')).toMatchObject({ code: 0 })
