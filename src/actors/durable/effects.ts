@@ -12,7 +12,9 @@ import {
   EffectTimeoutError,
   NotReplayableError,
 } from './errors.ts'
+import type { Outlet } from './outlet.ts'
 import { failureOf, type DurableRecord } from './record.ts'
+import type { Script } from './script.ts'
 import type { Turn } from './turn.ts'
 import { decode, encode } from './values.ts'
 
@@ -128,9 +130,23 @@ class Effect {
     if (known !== undefined) return this.#valueOf(known)
     if (this.#turn !== undefined) this.#turn.ranEffects = true
     const scripted = script?.take(this.#key)
-    if (script === undefined || scripted === undefined) return this.#show(await this.#outcome())
-    const outcome = await scripted
-    ledger.outcome(outcome)
+    if (script !== undefined && scripted !== undefined) return this.#again(script, await scripted)
+    const outlet = this.#turn?.outlet(this.#cell.kernel.later)
+    outlet?.begin()
+    // What has not begun when the actor is to stop is not in doubt in the next life.
+    if (this.#isCutOff()) return this.#interrupt()
+    let outcome = await this.#begin()
+    if (outcome === undefined) {
+      this.#checkFence()
+      if (this.#isCutOff()) return this.#interrupt()
+      outcome = await this.#runNow()
+    }
+    return outlet === undefined ? this.#valueOf(outcome) : this.#show(outcome, outlet, script?.emptied)
+  }
+
+  /** What came of it in the life before. */
+  async #again(script: Script, outcome: Outcome): Promise<unknown> {
+    this.#record.ledger.outcome(outcome)
     try {
       return await this.#valueOf(outcome)
     } finally {
@@ -138,26 +154,17 @@ class Effect {
     }
   }
 
-  async #outcome(): Promise<Outcome> {
-    // What has not begun when the actor is to stop is not in doubt in the next life.
-    if (this.#isCutOff()) return this.#interrupt()
-    const settled = await this.#begin()
-    if (settled !== undefined) return settled
-    this.#checkFence()
-    if (this.#isCutOff()) return this.#interrupt()
-    return this.#runNow()
-  }
-
-  /** Lets the handler see an outcome when a replay would: after those that the journal has already, one at a time. */
-  async #show(outcome: Outcome): Promise<unknown> {
-    const turn = this.#turn
-    if (turn === undefined) return this.#valueOf(outcome)
-    const emptied = turn.script?.emptied
+  /**
+   * Lets the handler see an outcome when a replay would: after those that the journal has already, which `emptied` waits
+   * for, and one at a time.
+   */
+  async #show(outcome: Outcome, outlet: Outlet, emptied: Promise<void> | undefined): Promise<unknown> {
     if (emptied !== undefined) await this.#atMost(emptied)
-    const outlet = turn.outlet(this.#cell.kernel.later)
-    await outlet.enter()
+    const turn = outlet.enter()
+    if (turn !== undefined) await turn
     try {
-      return await this.#valueOf(outcome)
+      const value = this.#valueOf(outcome)
+      return value instanceof Promise ? await value : value
     } finally {
       outlet.leave()
     }
@@ -271,14 +278,14 @@ class Effect {
   }
 
   /** What came of it. A new copy each time, so that nobody changes what is remembered. */
-  async #valueOf({ value, blob, error }: Outcome): Promise<unknown> {
+  #valueOf({ value, blob, error }: Outcome): unknown {
     if (error !== undefined) {
       const { name, message, code } = error
       throw new EffectFailedError(this.#record.stream, this.#key, { name, message, code })
     }
+    if (blob !== undefined) return this.#record.blob(blob).then(decode)
     // structuredClone would lose the code of an error.
-    if (blob === undefined) return typeof value === 'object' && value !== null ? decode(encode(value)) : value
-    return decode(await this.#record.blob(blob))
+    return typeof value === 'object' && value !== null ? decode(encode(value)) : value
   }
 
   #checkFence(): void {

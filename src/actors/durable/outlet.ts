@@ -5,6 +5,7 @@
 export class Outlet {
   readonly #later: (task: () => void) => void
   readonly #waiting: (() => void)[] = []
+  #underway = 0
   #isBusy = false
 
   /** `later` runs a task as a macrotask. */
@@ -12,7 +13,12 @@ export class Outlet {
     this.#later = later
   }
 
-  /** Resolves when it is one's turn; undefined when it is at once. `leave` follows. */
+  /** An effect begins whose outcome the handler waits for. */
+  begin(): void {
+    this.#underway += 1
+  }
+
+  /** Its outcome is known. Resolves when it is its turn; undefined when it is at once. `leave` follows. */
   enter(): Promise<void> | undefined {
     if (this.#isBusy)
       return new Promise((resolve) => {
@@ -24,6 +30,12 @@ export class Outlet {
 
   /** The handler has its outcome from here on. */
   leave(): void {
+    this.#underway -= 1
+    if (this.#underway === 0) {
+      // Nobody is there who could come between.
+      this.#isBusy = false
+      return
+    }
     this.#later(() => {
       const next = this.#waiting.shift()
       if (next === undefined) this.#isBusy = false
