@@ -85,15 +85,24 @@ export function runEffect(
   const call: EffectFunction<unknown> = (run) => detached(() => fn(run))
   if (record === undefined) return attempts(cell, key, call, options)
   const twin = record.running.get(key)
-  if (twin !== undefined) return twin
+  if (twin !== undefined) {
+    if (turnOf.get(twin) === turn) return twin
+    // It lost a race in a message before. Once it has ended, it is asked for like any other.
+    const again = (): Promise<unknown> => runEffect(cell, turn, key, fn, options, detached, interrupted)
+    return twin.then(again, again)
+  }
   const running = new Effect(cell, record, turn, key, call, options, interrupted).run()
   record.running.set(key, running)
+  if (turn !== undefined) turnOf.set(running, turn)
   const over = (): void => {
     record.running.delete(key)
   }
   running.then(over, over)
   return running
 }
+
+/** The message that began a running effect. */
+const turnOf = new WeakMap<Promise<unknown>, Turn>()
 
 /** One effect of a durable actor, on its way from intent to outcome. */
 class Effect {

@@ -30,6 +30,7 @@ export class Script {
   #isPumping = false
   /** Effects that the handler has asked for and that had not ended when it was handled: those that lose a race. */
   readonly #open: Begun[] = []
+  #diverged: ReplayDivergedError | undefined
   #emptied: PromiseWithResolvers<void> | undefined
 
   /** `later` runs a task as a macrotask. */
@@ -66,8 +67,11 @@ export class Script {
     const ended = this.#ended.find(({ outcome, resolve }) => outcome.key === key && resolve === undefined)
     if (ended === undefined) {
       if (endSeq === undefined) return undefined
-      if (begun === undefined)
-        throw new ReplayDivergedError(stream, endSeq, `the handler waits for effect '${key}', which it did not then`)
+      if (begun === undefined) {
+        const what = `the handler waits for effect '${key}', which it did not then`
+        this.#diverged ??= new ReplayDivergedError(stream, endSeq, what)
+        throw this.#diverged
+      }
       this.#open.push(begun)
       this.onStuck()
       return new Promise(() => undefined)
@@ -98,6 +102,8 @@ export class Script {
 
   /** @throws {ReplayDivergedError} `REPLAY_DIVERGED` when an effect of the journal was not asked for. */
   checkEnd(): void {
+    // The handler may have caught it.
+    if (this.#diverged !== undefined) throw this.#diverged
     const [left] = this.#begun
     if (left !== undefined)
       throw new ReplayDivergedError(this.stream, left.seq, `the handler ended without effect '${left.intent.key}'`)

@@ -57,6 +57,13 @@ async function replayed(definition: Changing, { world, clock }: Awaited<ReturnTy
 const one: (effect: Effect) => unknown = (effect) => effect('one', () => 1)
 const both = (effect: Effect): unknown => Promise.all([effect('one', () => 1), effect('two', () => 2)])
 
+/** Catches whatever its effects come to. */
+const calm =
+  (...keys: readonly string[]) =>
+  async (effect: Effect): Promise<void> => {
+    for (const key of keys) await effect(key, () => 1).catch(() => undefined)
+  }
+
 const changes: readonly (readonly [string, Changing, Changing, number, RegExp])[] = [
   [
     'an effect has another key',
@@ -104,6 +111,13 @@ const changes: readonly (readonly [string, Changing, Changing, number, RegExp])[
     changing((effect) => Promise.all([effect('one', () => 1), effect('two', () => 2)])),
     5,
     /'two', which had not ended/,
+  ],
+  [
+    'there is an effect more, whose failure is caught',
+    changing(calm('one')),
+    changing(calm('one', 'two')),
+    6,
+    /'two'.*did not then/,
   ],
   [
     'its handler fails',

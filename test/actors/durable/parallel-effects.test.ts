@@ -199,6 +199,44 @@ test('given an effect that loses a race and ends before the process does, then t
   expect(await next.until(ref.ask({ type: 'seen' }))).toEqual([1, 'late'])
 })
 
+test.each(['succeeds', 'fails'])(
+  'given an effect that lost a race and is asked for while it runs, when it %s, then that is known, or tried again, also in a replay',
+  async (how) => {
+    const gate = Promise.withResolvers<string>()
+    const runs: string[] = []
+    const definition = defineActor({
+      name: 'racer',
+      durable: true,
+      protocol: { race: message(), ask: question({}, z.string()), state: question({}, z.string()) },
+      state: () => '',
+      on: {
+        race: ({ effect }) => Promise.race([effect('quick', () => 'quick'), effect('slow', () => gate.promise)]),
+        ask: async ({ effect, reply, state }) => {
+          const value = await effect('slow', () => `run ${runs.push('again')}`)
+          reply(value)
+          return `${state} ${value}`
+        },
+        state: ({ state, reply }) => {
+          reply(state)
+        },
+      },
+    })
+    const { journal } = disk()
+    const first = await createTestRuntime({ journal })
+    const ref = first.runtime.get(definition, 'a')
+    ref.tell({ type: 'race' })
+    await first.settle()
+    const asked = ref.ask({ type: 'ask' })
+    await first.settle()
+    if (how === 'fails') gate.reject(new Error('late and bad'))
+    else gate.resolve('late')
+    const value = how === 'fails' ? 'run 1' : 'late'
+    expect(await first.until(asked)).toBe(value)
+    const next = await createTestRuntime({ journal, clock: clockAfter(first.clock) })
+    expect(await next.until(next.runtime.get(definition, 'a').ask({ type: 'state' }))).toBe(`quick ${value}`)
+  },
+)
+
 test('given a handler that begins an effect after its end, then that is refused at once, not in a replay', async () => {
   const refused: unknown[] = []
   const gate = Promise.withResolvers<void>()
