@@ -75,7 +75,7 @@ function lostProblems({ point, found, notes, runs }: Crash): readonly string[] {
   const acknowledged = notes.flatMap((note) => (note.kind === 'acknowledged' ? [note] : []))
   return [
     ...problems.map((problem) => `verify says ${problem}`),
-    ...numbers.flatMap((n, i) => (n === i + 1 ? [] : [`message ${n} is in the place of ${i + 1}`])),
+    ...numbers.flatMap((n, i) => (n > (numbers[i - 1] ?? 0) ? [] : [`message ${n} came after ${numbers[i - 1]}`])),
     ...acknowledged.flatMap(({ name, value }) => {
       const [what, rest = ''] = name.split(' ')
       if (what === 'tell') return numbers.includes(Number(rest)) ? [] : [`message ${rest} was acknowledged and is lost`]

@@ -60,7 +60,10 @@ async function work(): Promise<void> {
   await tell(5)
 }
 
-/** Does one operation, and again when its error says that this may help. Throws when it does not. */
+/**
+ * Does one operation, and again when its error says that this may help. What is refused for good is left: the next one is
+ * tried all the same, as a program does that does not listen.
+ */
 async function step(name: string, operate: () => Promise<string>): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     notebook.write({ kind: 'begun', name })
@@ -71,7 +74,9 @@ async function step(name: string, operate: () => Promise<string>): Promise<void>
     } catch (error) {
       if (!(error instanceof EchelonError)) throw error
       notebook.write({ kind: 'refused', name, code: error.code })
-      if (!error.retryable || attempt === tries) throw error
+      if (error.retryable && attempt < tries) continue
+      notebook.write({ kind: 'gave up', code: error.code })
+      return
     }
   }
 }
