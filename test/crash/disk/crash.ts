@@ -3,7 +3,7 @@ import { createRuntime, EchelonError } from 'echelon'
 import { sqliteJournal, type Journal, type JournalSource } from 'echelon/journal'
 import { Outside, runsOf, type Run } from '../kill/outside.ts'
 import type { Folder } from '../support/folder.ts'
-import { programOf, start, wait } from '../support/programs.ts'
+import { programOf, quick, start, wait } from '../support/programs.ts'
 import { account, purse } from './actors.ts'
 import { notesIn, type Note } from './notes.ts'
 import type { Point } from './points.ts'
@@ -46,7 +46,7 @@ export async function crash(folder: Folder, name: string, point: Point | undefin
   try {
     // Spelled otherwise, so that opening the notes is none of the calls that are made to fail.
     const args = [place.journal, `${own}/./notes`, outside]
-    const running = start(programOf('disk/workload.ts'), args)
+    const running = start(programOf('disk/workload.ts'), args, quick)
     await running.lines.next()
     const tracer = await attach(place, running.pid, point)
     running.input.write('go\n')

@@ -2,7 +2,7 @@ import { systemClock, seededRandom, type Random } from 'echelon'
 import { sqliteJournal, type JournalEntry, type JournalReader } from 'echelon/journal'
 import { keptFolder, temporaryFolder, type Folder } from '../support/folder.ts'
 import type { Goal } from '../support/goals.ts'
-import { keepCompiled, programOf, start, wait, type Running } from '../support/programs.ts'
+import { keepCompiled, programOf, quick, start, wait, type Running } from '../support/programs.ts'
 import { sights, type Fact, type LifeInput, type Progress, type Sight } from './facts.ts'
 import { Ledger, offences, type Problem } from './ledger.ts'
 import { runsOf } from './outside.ts'
@@ -189,7 +189,7 @@ class Lane {
           ? answered
           : Array.from({ length: 3 }, () => answered[this.#random.int(Math.max(1, answered.length))] ?? []).flat(),
     }
-    const life = start(programOf('kill/life.ts'))
+    const life = start(programOf('kill/life.ts'), [], quick)
     life.input.write(`${JSON.stringify(input)}\n`)
     return life
   }

@@ -203,8 +203,8 @@ async function lookAgain(): Promise<void> {
 
 async function compactSometimes(): Promise<void> {
   const dice = random.fork('compact')
-  if (dice.int(4) > 0) return
-  await wait(dice.int(30))
+  if (dice.int(2) > 0) return
+  await wait(dice.int(12))
   const report = await journal?.compact()
   if ((report?.entriesRemoved ?? 0) > 0) seen('compacted')
 }

@@ -17,12 +17,17 @@ export interface Running {
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
-/** How Node begins sooner: it looks for no links, and collects no garbage while it loads. */
-const quick = ['--preserve-symlinks', '--preserve-symlinks-main', '--min-semi-space-size=16', '--single-threaded-gc']
+/** Arguments with which Node begins sooner: it looks for no links, and collects no garbage while it loads. */
+export const quick: readonly string[] = [
+  '--preserve-symlinks',
+  '--preserve-symlinks-main',
+  '--min-semi-space-size=16',
+  '--single-threaded-gc',
+]
 
 /** Starts a TypeScript file of this repository as a process of its own. */
-export function start(file: string, args: readonly string[] = []): Running {
-  const child = spawn(process.execPath, ['--conditions=echelon-source', ...quick, file, ...args], {
+export function start(file: string, args: readonly string[] = [], nodeArgs: readonly string[] = []): Running {
+  const child = spawn(process.execPath, ['--conditions=echelon-source', ...nodeArgs, file, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   // A program that is gone takes no input.
