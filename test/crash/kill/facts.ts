@@ -47,6 +47,8 @@ export type Fact =
   | { readonly kind: 'progress'; readonly actor: string; readonly progress: Progress }
   /** A job: how often it was started, what its effect came to, and whether it came to its end. */
   | { readonly kind: 'job'; readonly name: string; readonly job: JobState }
+  /** Timers that are still to ring when all had the time to. */
+  | { readonly kind: 'unrung'; readonly timers: number }
   | { readonly kind: 'seen'; readonly sight: Sight }
   /** Something failed that may not. */
   | { readonly kind: 'trouble'; readonly text: string }

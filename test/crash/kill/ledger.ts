@@ -61,6 +61,9 @@ export class Ledger {
       case 'job':
         this.#judge(fact.name, fact.job)
         break
+      case 'unrung':
+        this.blame('timers or jobs not exactly once', `${fact.timers} timers never rang`)
+        break
       case 'seen':
         this.sights.set(fact.sight, (this.sights.get(fact.sight) ?? 0) + 1)
         break

@@ -35,6 +35,8 @@ const outside = new Outside(input.outside, `life ${process.pid} ${input.seed}`)
 const order = orderOf(outside)
 const job = jobOf(outside)
 
+/** Milliseconds in which timers ring and jobs end that are due within half a second. */
+const settleMs = 20_000
 /** How long an operation may take: the machine may be busy, but nothing waits for ever. */
 const patient = { timeoutMs: 60_000 }
 /** Batches and single operations that a client does in one life at most, so that the journal stays small. */
@@ -263,8 +265,15 @@ function trouble(where: string, error: unknown): void {
 
 /** Waits until nothing is open any more, and reports all that is there. */
 async function settleEverything(): Promise<void> {
-  const waiting = runtime.get(alarm, 'alarm')
-  while ((await waiting.ask({ type: 'alarm.waiting' }, patient)) > 0) await wait(5)
+  const alarms = runtime.get(alarm, 'alarm')
+  const waiting = (): Promise<number> => alarms.ask({ type: 'alarm.waiting' }, patient)
+  const untilMs = systemClock.now() + settleMs
+  let timers = await waiting()
+  while (timers > 0 && systemClock.now() < untilMs) {
+    await wait(5)
+    timers = await waiting()
+  }
+  if (timers > 0) say({ kind: 'unrung', timers })
   for (const client of ['j1', 'j2']) {
     const last = (input.acknowledged[client] ?? 0) + most
     for (let n = 1; n <= last; n += 1) await reportJob(keyOf(client, n))
@@ -274,7 +283,7 @@ async function settleEverything(): Promise<void> {
 
 async function reportJob(name: string): Promise<void> {
   const ref = runtime.get(job, name)
-  const untilMs = systemClock.now() + patient.timeoutMs
+  const untilMs = systemClock.now() + settleMs
   let state = await ref.ask({ type: 'job.read' }, patient)
   while (state.ended === 0 && systemClock.now() < untilMs) {
     await wait(5)
