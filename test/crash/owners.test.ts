@@ -3,6 +3,7 @@ import { systemClock } from 'echelon'
 import { sqliteJournal } from 'echelon/journal'
 import { Remote } from './remote/remote.ts'
 import { temporaryFolder } from './support/folder.ts'
+import { wait } from './support/programs.ts'
 
 test('given a process that writes to a journal, when another opens it, then it is refused with the pid of the first', async () => {
   using folder = temporaryFolder()
@@ -59,3 +60,38 @@ test('given a process that was paused, when another has taken over, then all tha
   expect((await reader.verify()).problems).toEqual([])
   await reader.close()
 })
+
+test('given a process that is paused under load, when another takes over, then what was acknowledged is there and nothing else', async () => {
+  using folder = temporaryFolder()
+  const [journal, outside] = [folder.file('app.db'), folder.file('outside')]
+  await using first = new Remote(journal, { outside })
+  await first.do({ do: 'tell', key: 'a', n: 1 })
+  const load = first.do({ do: 'tell on', key: 'a', n: 2 })
+  await using second = await takeOver(first, () => new Remote(journal, { outside, how: 'take over' }))
+  await second.do({ do: 'tell', key: 'a', n: 100_000 })
+  first.signal('SIGCONT')
+
+  const { last, code } = (await load).value as { readonly last: number; readonly code: string } // what the load answers
+  expect(code).toBe('JOURNAL_FENCED')
+  expect(await first.journalFailed).toBe('JOURNAL_FENCED')
+  const numbers = await second.read('a')
+  expect(numbers.at(-1)).toBe(100_000)
+  const ofFirst = numbers.slice(0, -1)
+  expect(ofFirst).toEqual(Array.from(ofFirst, (_, i) => i + 1))
+  // The last one may be there without its acknowledgement, and no more than that.
+  expect([last, last + 1]).toContain(ofFirst.length)
+})
+
+/** Pauses a process and starts another in its place. One that is paused in the middle of a write lets nobody write: it goes on. */
+async function takeOver(first: Remote, begin: () => Remote): Promise<Remote> {
+  for (;;) {
+    await wait(50)
+    first.signal('SIGSTOP')
+    const second = begin()
+    const opened = await second.opened
+    if (opened.kind === 'up') return second
+    expect(['JOURNAL_FAILED', 'JOURNAL_LOCKED']).toContain(opened.code)
+    await second.kill()
+    first.signal('SIGCONT')
+  }
+}

@@ -10,7 +10,10 @@ export type Command =
   | { readonly do: 'ping' }
   /** Begins to watch how late the event loop is; answers how late it was at most, in milliseconds, since the last time. */
   | { readonly do: 'lateness' }
-  /** Tells the account `key` one number after another, from `n` on, until that fails. Answers the last one that was taken. */
+  /**
+   * Tells the account `key` one number after another, from `n` on, with pauses, until that fails. Answers the last one
+   * that was acknowledged, and the code of the error.
+   */
   | { readonly do: 'tell on'; readonly key: string; readonly n: number }
   | { readonly do: 'shut down' }
 

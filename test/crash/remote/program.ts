@@ -7,6 +7,7 @@ import { createRuntime, defineActor, EchelonError, question, systemClock, type R
 import { JournalLockedError, sqliteJournal } from 'echelon/journal'
 import { account, purse } from '../disk/actors.ts'
 import { Outside } from '../kill/outside.ts'
+import { wait } from '../support/programs.ts'
 import type { Command, Reply, Request } from './commands.ts'
 
 const [file = '', outsideFile = '', how = ''] = process.argv.slice(2)
@@ -66,8 +67,10 @@ async function serve(runtime: Runtime): Promise<void> {
       for (let next = n; ; next += 1)
         try {
           await ref.tell({ type: 'account.add', n: next, filling: '' }, { durable: true, id: String(next) })
-        } catch {
-          return next - 1
+          // In a pause nothing is in the middle of a write.
+          await wait(10)
+        } catch (error) {
+          return { last: next - 1, code: codeOf(error) }
         }
     },
     lateness: async () => {
