@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { diskCampaign, diskGoals, diskTable } from './disk/campaign.ts'
-import { temporaryFolder } from './support/folder.ts'
+import { temporaryFolder, tidyOnSignals } from './support/folder.ts'
 import { report } from './support/goals.ts'
 import { strace, straceMissing } from './support/strace.ts'
 
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '2' },
   },
 })
+tidyOnSignals()
 if (strace.installed) {
   using folder = temporaryFolder()
   const which = values.sample ? 'sample' : 'all'

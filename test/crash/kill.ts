@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { campaign, goalsOf } from './kill/campaign.ts'
+import { tidyOnSignals } from './support/folder.ts'
 import { report } from './support/goals.ts'
 
 const { values } = parseArgs({
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     keep: { type: 'string' },
   },
 })
+tidyOnSignals()
 const kills = Number(values.kills)
 const result = await campaign({
   ...{ kills, seed: values.seed, lanes: Number(values.lanes), killsPerJournal: 40, keep: values.keep },

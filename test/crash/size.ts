@@ -1,8 +1,9 @@
 /** Recovers from large journals: `npm run crash:size`. It takes 3 GB on the disk for temporary files. */
 import { measure, sizeGoals } from './size/sizes.ts'
-import { temporaryFolder } from './support/folder.ts'
+import { temporaryFolder, tidyOnSignals } from './support/folder.ts'
 import { report } from './support/goals.ts'
 
+tidyOnSignals()
 using folder = temporaryFolder()
 const many = await measure(folder, { name: 'many', streams: 100_000, entries: 2, entryBytes: 50, long: 0 })
 const small = await measure(folder, { name: 'small', streams: 2000, entries: 25, entryBytes: 1000, long: 50_000 })

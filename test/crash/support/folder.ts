@@ -8,16 +8,29 @@ export interface Folder extends Disposable {
   file(name: string): string
 }
 
-/** A folder that is gone after its use. */
+/** A folder that is gone after its use, also when the process ends before. */
 export function temporaryFolder(): Folder {
   const folder = mkdtempSync(path.join(tmpdir(), 'echelon-crash-'))
+  const remove = (): void => {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.on('exit', remove)
   return {
     path: folder,
     file: (name) => path.join(folder, name),
     [Symbol.dispose]: () => {
-      rmSync(folder, { recursive: true, force: true })
+      process.off('exit', remove)
+      remove()
     },
   }
+}
+
+/** A command that is told to end tidies up. */
+export function tidyOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      process.exit(1)
+    })
 }
 
 /** A new folder, that stays. */

@@ -25,6 +25,12 @@ export function smallDisk(folder: Folder, bytes: number): SmallDisk {
   const filler = path.join(place, 'filler')
   mkdirSync(place)
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'echelon-test', place])
+  const unmount = (): void => {
+    // Lazily: a process that is on its way out may still have files open.
+    execFileSync('umount', ['-l', place])
+  }
+  // Before the folder is removed that it is in.
+  process.prependListener('exit', unmount)
   return {
     path: place,
     fill: () => {
@@ -39,8 +45,8 @@ export function smallDisk(folder: Folder, bytes: number): SmallDisk {
       rmSync(filler)
     },
     [Symbol.dispose]: () => {
-      // Lazily: a process that is on its way out may still have files open.
-      execFileSync('umount', ['-l', place])
+      process.off('exit', unmount)
+      unmount()
     },
   }
 }
