@@ -27,9 +27,9 @@ test('D1: given actors that are full, stopped, or do not know the message, when 
   ref.tell({ type: 'n.add', n: 1 })
   ref.tell({ type: 'n.add', n: 2 })
   // @ts-expect-error -- a wrong payload
-  ref.tell({ type: 'n.add', n: 'three' })
+  void ref.tell({ type: 'n.add', n: 'three' })
   // @ts-expect-error -- an unknown type
-  ref.tell({ type: 'n.subtract' })
+  void ref.tell({ type: 'n.subtract' })
   await world.settle()
   ref.kill()
   ref.tell({ type: 'n.add', n: 4 })

@@ -72,7 +72,7 @@ describe('a tier', () => {
     await using world = await createTestRuntime({ root: review })
     const ref = world.runtime.lookup(review)
     // @ts-expect-error that is a message of the worker
-    ref.tell({ type: 'worker.crash' })
+    void ref.tell({ type: 'worker.crash' })
     const answer: Promise<string> = ref.ask({ type: 'director.where' })
     await world.settle()
     expect(await answer).toBe('/review/director')
