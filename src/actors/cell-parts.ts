@@ -52,4 +52,6 @@ export class CellParts {
   /** Stopped by a supervisor that starts it again: its mailbox may be kept. */
   keep = false
   failedToStart = false
+  /** It ended for what passes by itself and is no fault of its logic: its supervisor does not count the restart. */
+  isBlameless = false
 }

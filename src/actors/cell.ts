@@ -1,5 +1,5 @@
 import { eventChannels, type EventOrigin } from '../core/events.ts'
-import { FencedError } from '../core/errors.ts'
+import { EchelonError, FencedError } from '../core/errors.ts'
 import { exits, type ExitReason } from '../core/exit.ts'
 import { actorPath, type ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
@@ -12,7 +12,7 @@ import { Children, numberedName } from './children.ts'
 import { MessageContext } from './context.ts'
 import type { AnyDefinition } from './definition.ts'
 import { parseInput } from './input.ts'
-import { advanceEnd, beginEnd, finish, requestStop, stopForGood } from './ending.ts'
+import { advanceEnd, beginEnd, finish, limitEnd, requestStop, stopForGood } from './ending.ts'
 import { Envelope, isDroppable, type Item } from './envelope.ts'
 import { fail } from './failing.ts'
 import { opens, react } from './handling.ts'
@@ -387,11 +387,22 @@ export class Cell {
     })
   }
 
-  /** Its journal took no more: what it knows is more than the disk does. One that comes back when it is wanted just ends. */
+  /** As `fail`, and ends in any case: it has nothing that it could go on with when its decider says `resume`. */
+  crash(error: unknown): void {
+    this.fail(error)
+    this.end(exits.crash(error))
+  }
+
+  /**
+   * Its journal took no more: what it knows is more than the disk does. One that comes back when it is wanted just ends.
+   * For another it is a crash, which nobody counts when the journal may take more later.
+   */
   loseJournal(error: Error): void {
     if (this.busy === 'blocked') this.busy = undefined
+    if (this.status === 'running') this.parts.isBlameless = error instanceof EchelonError && error.retryable
     if (this.rules.isPassive) this.end(exits.shutdown(error))
-    else this.fail(error)
+    else this.crash(error)
+    limitEnd(this, this.exit ?? exits.crash(error))
   }
 
   /** Begins the end for `reason`. */

@@ -73,20 +73,20 @@ export function advanceEnd(cell: Cell): void {
     const stopping: Message & { readonly reason: ExitReason } = { type: 'actor.stopping', reason: exit }
     cell.react(stopping)
     if (cell.isAtWork()) {
-      limitLastWords(cell, exit)
+      limitEnd(cell, exit.kind === 'crash' ? exit : exits.killed)
       return
     }
   }
   finish(cell, exit)
 }
 
-/** Last words of an actor that nobody asked to stop may take as long as a stop. */
-function limitLastWords(cell: Cell, exit: ExitReason): void {
+/** The end of an actor that nobody asked to stop may take as long as a stop; then it is over, for the reason `late`. */
+export function limitEnd(cell: Cell, late: ExitReason): void {
   const { shutdown } = cell.rules
-  if (cell.parts.killTimer !== undefined || shutdown === 'infinity') return
+  if (cell.status !== 'stopping' || cell.parts.killTimer !== undefined || shutdown === 'infinity') return
   const give = (): void => {
     outside(() => {
-      finish(cell, exit.kind === 'crash' ? exit : exits.killed)
+      finish(cell, late)
     })
   }
   cell.parts.killTimer = cell.kernel.clock.setTimeout(give, shutdown === 'brutal_kill' ? 0 : shutdown)

@@ -105,7 +105,7 @@ export class Supervision {
       this.cell.end(reason)
     } else if (shouldRestart[record.spec.restart](reason)) {
       record.reason = reason
-      this.run(this.restart(record))
+      this.run(this.restart(record, child.madeParts?.isBlameless !== true))
     } else {
       this.children.drop(record)
       if (this.children.endsWith(record)) this.cell.end(exits.shutdown())
@@ -113,13 +113,16 @@ export class Supervision {
     this.#childrenChanged()
   }
 
-  /** OTP's restart/2: counts, gives up when that was one too many, and otherwise restarts, perhaps after a while. */
-  *restart(record: ChildRecord): Procedure {
+  /**
+   * OTP's restart/2: counts, gives up when that was one too many, and otherwise restarts, perhaps after a while. An end
+   * that was no fault of the child is not counted.
+   */
+  *restart(record: ChildRecord, isCounted = true): Procedure {
     const nowMs = this.cell.kernel.clock.now()
     this.enter('restarting')
     this.children.remember(record)
     const own = (record.window ??= record.spec.intensity && new RestartWindow(record.spec.intensity))
-    if ((own ?? this.#window).exceeds(nowMs)) {
+    if (isCounted && (own ?? this.#window).exceeds(nowMs)) {
       this.children.drop(record)
       this.#escalated(record.reason)
       if (own === undefined) this.#ending = exits.shutdown()

@@ -58,19 +58,23 @@ export function openRecord(cell: Cell, isChart: boolean): DurableRecord {
   return record
 }
 
-/** Recovers, runs `begin` and then lets the messages in. A recovery that fails is the failure of the actor. */
+/** Recovers, runs `begin` and then lets the messages in. Where this fails, the actor does, whatever its decider says. */
 export async function bringBack(cell: Cell, record: DurableRecord, rebuild: Rebuild, begin: () => void): Promise<void> {
   try {
-    await record.port.recover(() => new Recovery(cell, record, rebuild).run())
+    await record.port.recover(cell, () => new Recovery(cell, record, rebuild).run())
     if (cell.status === 'running') begin()
+    letIn(cell, record)
   } catch (error) {
     record.fail(asError(error))
     if (cell.status === 'stopped') return
     cell.busy = undefined
-    cell.fail(error)
+    cell.crash(error)
     cell.goOn()
-    return
   }
+}
+
+/** The actor is back: it takes up its messages and timers. */
+function letIn(cell: Cell, record: DurableRecord): void {
   if (cell.status === 'stopped' || !record.isReady) return
   // What came meanwhile, after whatever its first step has written.
   for (const item of cell.queue?.waiting ?? []) if (item instanceof Envelope) record.accept(item)

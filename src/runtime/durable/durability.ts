@@ -1,5 +1,7 @@
+import type { Cell } from '../../actors/cell.ts'
 import type { DurabilityPort } from '../../actors/durable/port.ts'
 import type { DurableRecord } from '../../actors/durable/record.ts'
+import type { Clock } from '../../core/clock.ts'
 import { eventChannels } from '../../core/events.ts'
 import { actorPath } from '../../core/ids.ts'
 import type { Journal } from '../../core/journal.ts'
@@ -8,10 +10,13 @@ import type { NodeKernel } from '../node-kernel.ts'
 import { Doubts, type DoubtRule } from './doubts.ts'
 import { Gate } from './gate.ts'
 import { Passivation } from './passivation.ts'
+import { Patience } from './patience.ts'
 import { Waker } from './waker.ts'
 
 /** Actors that are brought back at the same time at most: Pekko's bound. */
 const recoveriesAtOnce = 50
+/** Milliseconds after which one that is still going on does not count: handlers that hang hold up nobody else. */
+const recoveryMs = 10_000
 
 export interface DurabilityOptions {
   readonly journal: Journal
@@ -24,7 +29,9 @@ export interface DurabilityOptions {
 export class Durability implements DurabilityPort {
   readonly journal: Journal
   readonly doubts: Doubts
+  readonly #clock: Clock
   readonly #gate = new Gate(recoveriesAtOnce)
+  readonly #patience: Patience
   readonly #passivation: Passivation
   readonly #waker: Waker
   /** What incarnations that have ended still have on its way to the disk, by their stream. */
@@ -32,6 +39,8 @@ export class Durability implements DurabilityPort {
 
   constructor(kernel: NodeKernel, { journal, rule, activate }: DurabilityOptions) {
     this.journal = journal
+    this.#clock = kernel.clock
+    this.#patience = new Patience(kernel.clock, kernel.random.fork('patience'))
     this.doubts = new Doubts(kernel, rule)
     this.#passivation = new Passivation(kernel.clock)
     this.#waker = new Waker(journal, kernel.clock, activate, (error) => {
@@ -39,8 +48,19 @@ export class Durability implements DurabilityPort {
     })
   }
 
-  recover<T>(run: () => Promise<T>): Promise<T> {
-    return this.#gate.run(run)
+  async recover(cell: Cell, run: () => Promise<void>): Promise<void> {
+    const wait = this.#patience.wait(cell)
+    if (wait !== undefined) await wait
+    const leave = await this.#gate.enter()
+    const slow = this.#clock.setTimeout(leave, recoveryMs)
+    const forget = cell.onEnd(leave)
+    try {
+      if (cell.status !== 'stopped') await run()
+    } finally {
+      this.#clock.clearTimeout(slow)
+      forget()
+      leave()
+    }
   }
 
   settle(doubt: InDoubt, signal: AbortSignal): Promise<Resolution> {
@@ -58,7 +78,8 @@ export class Durability implements DurabilityPort {
 
   ended(record: DurableRecord): void {
     this.#passivation.delete(record)
-    const { stream, written } = record
+    const { stream, written, cell } = record
+    if (cell.madeParts?.isBlameless === true) this.#patience.lost(cell)
     if (written === undefined) {
       this.#isDown(record)
       return
