@@ -214,12 +214,13 @@ export class Runtime implements AsyncDisposable {
       () => this.#shutdown.isClosing,
     )
     const activate = (stream: string): Promise<void> | undefined => activations.activate(stream)
-    kernel.durability = new Durability(kernel, { journal, rule: onInDoubt, activate })
+    const durability = new Durability(kernel, { journal, rule: onInDoubt, activate })
+    kernel.durability = durability
     kernel.activations = activations
     this.#shutdown.on('drain', 'effects in doubt', () => {
-      kernel.durability?.stop()
+      durability.stop()
     })
-    this.#shutdown.on('close', 'journal', () => journal.close())
+    this.#shutdown.on('close', 'journal', () => durability.journal.close())
     for (const definition of definitions) activations.register(definition)
   }
 

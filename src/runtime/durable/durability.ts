@@ -11,6 +11,7 @@ import { Doubts, type DoubtRule } from './doubts.ts'
 import { Gate } from './gate.ts'
 import { Passivation } from './passivation.ts'
 import { Patience } from './patience.ts'
+import { SharedJournal } from './shared-journal.ts'
 import { Waker } from './waker.ts'
 
 /** Actors that are brought back at the same time at most: Pekko's bound. */
@@ -27,7 +28,7 @@ export interface DurabilityOptions {
 
 /** What all durable actors of a runtime share. */
 export class Durability implements DurabilityPort {
-  readonly journal: Journal
+  readonly journal: SharedJournal
   readonly doubts: Doubts
   readonly #clock: Clock
   readonly #gate = new Gate(recoveriesAtOnce)
@@ -38,7 +39,7 @@ export class Durability implements DurabilityPort {
   readonly #leaving = new Map<string, Promise<void>>()
 
   constructor(kernel: NodeKernel, { journal, rule, activate }: DurabilityOptions) {
-    this.journal = journal
+    this.journal = new SharedJournal(journal, kernel.clock)
     this.#clock = kernel.clock
     this.#patience = new Patience(kernel.clock, kernel.random.fork('patience'))
     this.doubts = new Doubts(kernel, rule)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { defineActor, message, question } from 'echelon'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
-import { JournalFullError } from '../../../src/core/journal-errors.ts'
+import { JournalFailedError, JournalFullError } from '../../../src/core/journal-errors.ts'
 import { clockAfter, disk, kindsOf, observed } from './disk.ts'
 
 describe('a full disk', () => {
@@ -159,5 +159,80 @@ describe('a slow disk', () => {
     expect(acknowledged + refused).toBe(5000)
     await using next = await createTestRuntime({ journal: world.journal, clock: clockAfter(t.clock) })
     expect(await next.until(next.runtime.get(definition, 'a').ask({ type: 'total' }))).toBe(acknowledged)
+  })
+})
+
+describe('a journal that has no room for what waits', () => {
+  const counter = defineActor({
+    name: 'counter',
+    durable: true,
+    protocol: { add: message({ text: z.string() }), total: question({}, z.int()) },
+    state: () => 0,
+    on: {
+      add: ({ state }) => state + 1,
+      total: ({ state, reply }) => {
+        reply(state)
+      },
+    },
+  })
+
+  test('given more than it takes at once, small and large, then all wait for room, nobody ends, and all is there', async () => {
+    const world = disk({ maxWaitingBytes: 4000 })
+    await using t = await createTestRuntime({ journal: world.journal })
+    const refs = ['a', 'b', 'c'].map((key) => t.runtime.get(counter, key))
+    for (const ref of refs) await t.until(ref.ask({ type: 'total' }))
+    world.hold()
+    const told: Promise<void>[] = []
+    for (let i = 0; i < 60; i += 1) {
+      for (const ref of refs) {
+        const text = 'x'.repeat(i % 3 === 0 ? 3000 : 10)
+        told.push(ref.tell({ type: 'add', text }, { durable: true }))
+        ref.tell({ type: 'add', text })
+      }
+      if (i % 4 === 0) await t.settle()
+    }
+    await t.advance(1000)
+    world.letGo()
+    await t.until(Promise.all(told))
+    for (const ref of refs) {
+      expect(await t.until(ref.ask({ type: 'total' }))).toBe(120)
+      expect(ref.incarnation).toBe(1)
+    }
+  })
+
+  test('given a runtime that ends meanwhile, then what waits for room is written before the journal is closed', async () => {
+    const world = disk({ maxWaitingBytes: 4000 })
+    const t = await createTestRuntime({ journal: world.journal })
+    const ref = t.runtime.get(counter, 'a')
+    await t.until(ref.ask({ type: 'total' }))
+    world.hold()
+    const told = Array.from({ length: 3 }, () =>
+      ref.tell({ type: 'add', text: 'x'.repeat(3000) }, { durable: true }).catch((error: unknown) => error),
+    )
+    await t.settle()
+    const ended = t.runtime.shutdown()
+    await t.settle()
+    world.letGo()
+    await t.until(ended)
+    expect(await t.until(Promise.all(told))).toEqual([undefined, undefined, undefined])
+    await using next = await createTestRuntime({ journal: world.journal, clock: clockAfter(t.clock) })
+    expect(await next.until(next.runtime.get(counter, 'a').ask({ type: 'total' }))).toBe(3)
+  })
+
+  test('given one that waits and a disk that breaks, then whoever waits learns it', async () => {
+    const world = disk({ maxWaitingBytes: 4000 })
+    await using t = await createTestRuntime({ journal: world.journal })
+    const ref = t.runtime.get(counter, 'a')
+    await t.until(ref.ask({ type: 'total' }))
+    world.hold()
+    const told = Array.from({ length: 5 }, async () => {
+      const sent = ref.tell({ type: 'add', text: 'x'.repeat(3000) }, { durable: true })
+      await t.settle()
+      return sent.catch((error: unknown) => error)
+    })
+    await t.settle()
+    world.fail(new JournalFailedError('memory', 'it is broken'))
+    world.letGo()
+    for (const one of told) expect(await t.until(one)).toMatchObject({ code: 'JOURNAL_FAILED' })
   })
 })
