@@ -133,6 +133,8 @@ export class Shutdown {
     const { clock, deadLetters } = this.#kernel
     const startMs = clock.now()
     const lettersBefore = deadLetters.count
+    // A tree that was never started has nothing to finish, and takes up no request to stop.
+    if (this.#root.status === 'starting') this.#root.kill()
     const reports: PhaseReport[] = []
     for (const phase of phases) {
       this.#phase = phase

@@ -115,7 +115,7 @@ export class Activations {
       this.use(
         this.#refTo(kind.definition, key, undefined),
         (cell) => {
-          cell.record?.ready.then(resolve, reject)
+          resolve(cell.record?.ready)
         },
         reject,
       )

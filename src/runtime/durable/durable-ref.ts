@@ -90,8 +90,8 @@ export class DurableRef implements Ref {
         },
       )
     }
-    if (sender?.turn === undefined) deliver()
-    else sender.turn.hold({ release: deliver, refuse: () => undefined })
+    if (sender === undefined) deliver()
+    else sender.letOut({ release: deliver, refuse: () => undefined })
   }
 
   offer(message: Message, options?: { readonly signal?: AbortSignal }): Promise<void> {

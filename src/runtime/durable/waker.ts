@@ -6,12 +6,15 @@ const pageSize = 100
 /** Milliseconds that are waited for at once at least and at most: the wall clock may be set meanwhile. */
 const shortestStretchMs = 60_000
 const longestStretchMs = 3_600_000
+/** Milliseconds that the others wait for one who is woken. */
+const wakingMs = 1000
 
 /**
  * Brings durable actors back for what they have to do by themselves: unfinished work, and timers. The journal says who
  * is wanted when; who is in memory looks after itself.
  *
- * 1. Whoever is due is woken once, earliest first, one after another: a clock that is wrong makes no storm.
+ * 1. Whoever is due is woken once, earliest first, one after another: a clock that is wrong makes no storm. One who takes
+ *    long is not waited for by the others.
  * 2. Whoever failed is not woken again by itself, but when somebody asks for it.
  */
 export class Waker {
@@ -24,6 +27,8 @@ export class Waker {
   readonly #gaveUp = new Set<string>()
   readonly #unknown = new Set<string>()
   #handle: TimerHandle | undefined
+  /** Bounds how long one who is woken is waited for. */
+  #waking: TimerHandle | undefined
   /** For those who were lost to the journal. */
   #retry: TimerHandle | undefined
   #state: 'stopped' | 'idle' | 'looking' | 'look-again' = 'stopped'
@@ -48,6 +53,7 @@ export class Waker {
   stop(): void {
     this.#state = 'stopped'
     this.#clock.clearTimeout(this.#handle)
+    this.#clock.clearTimeout(this.#waking)
     this.#clock.clearTimeout(this.#retry)
   }
 
@@ -135,12 +141,17 @@ export class Waker {
       this.#unknown.add(stream)
       return
     }
-    try {
-      await activated
-    } catch {
+    // Until it is up; one that takes long is not woken again meanwhile.
+    this.#up.add(stream)
+    const isThere = activated.catch(() => {
       // Its supervisor has been told.
+      this.#up.delete(stream)
       this.#gaveUp.add(stream)
-    }
+    })
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    this.#waking = this.#clock.setTimeout(resolve, wakingMs)
+    await Promise.race([isThere, late])
+    this.#clock.clearTimeout(this.#waking)
   }
 
   #wait(delayMs: number): void {
