@@ -38,8 +38,8 @@ export class CellParts {
   /** Outlives the parts of a cell that ended: kept while the supervisor decides. */
   verdict: Verdict = 'restart'
   spent: Spent | undefined
-  /** The message that crashed the last incarnation, and how often it did, when the spec says to try it again. */
-  failing: { readonly item: object; readonly times: number } | undefined
+  /** The message that crashed the last incarnation, or the entry that has it, and how often it did, when the spec says to try it again. */
+  failing: { readonly item: object | number; readonly times: number } | undefined
   killTimer: TimerHandle | undefined
   wallTimer: TimerHandle | undefined
   /** Children still to be stopped, in start order, while this cell stops. */

@@ -2,7 +2,7 @@ import type { Message } from '../core/message.ts'
 import { currentContext } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { parse } from './delivery.ts'
-import { NotReplayableError } from './durable/errors.ts'
+import { NotReplayableError, waitForAll } from './durable/errors.ts'
 import type { Turn } from './durable/turn.ts'
 import { encode } from './durable/values.ts'
 import { checkDelay, cronRecurrence, delayUntil, everyRecurrence, nextCron } from './schedule.ts'
@@ -54,6 +54,7 @@ export const durableTimers = (cell: Cell, turn: Turn, guarded: Guarded): ActorTi
     const { type } = turn.received.message
     if (turn.isChart)
       throw new NotReplayableError(cell.path, type, 'a timer', 'use `after`, or `raise` with a delay, in the chart')
+    if (turn.isOver) throw new NotReplayableError(cell.path, type, 'a timer after the end', waitForAll)
     if (currentContext()?.turn !== turn)
       throw new NotReplayableError(cell.path, type, 'a timer that an effect sets', 'set it in the handler')
   }

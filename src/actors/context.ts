@@ -12,8 +12,8 @@ import { deadLetter, zombie } from './cell-events.ts'
 import type { AnyDefinition, SpawnOptions } from './definition.ts'
 import { tell } from './delivery.ts'
 import { runEffect, type Detached, type EffectFunction, type EffectOptions } from './durable/effects.ts'
-import { NotReplayableError } from './durable/errors.ts'
-import type { Turn } from './durable/turn.ts'
+import { NotReplayableError, waitForAll } from './durable/errors.ts'
+import type { Output, Turn } from './durable/turn.ts'
 import type { Envelope } from './envelope.ts'
 import { madeProgress, spend } from './limits.ts'
 import { lookup } from './lookup.ts'
@@ -152,7 +152,7 @@ export class MessageContext implements ActorContext {
       if (asked.answered) throw new ReplyMisusedError(this.path, this.message.type, 'it was answered already')
       if (asked.settled) deadLetter(this.cell, { type: this.message.type, answer }, 'late-answer', undefined)
       else if (this.turn === undefined) asked.answer(answer)
-      else this.turn.hold(asked.hold(answer))
+      else this.letOut(asked.hold(answer))
     }
   }
 
@@ -161,7 +161,7 @@ export class MessageContext implements ActorContext {
       const asked = this.envelope?.ask
       if (this.fenced) zombie(this.cell, 'reply')
       else if (this.turn === undefined) asked?.fail(error)
-      else if (asked !== undefined) this.turn.hold(asked.holdFailure(error))
+      else if (asked !== undefined) this.letOut(asked.holdFailure(error))
     }
   }
 
@@ -203,9 +203,7 @@ export class MessageContext implements ActorContext {
 
   get stash(): () => void {
     return () => {
-      this.#effect('stash', () => {
-        this.cell.setAside(this, 'stash')
-      })
+      this.#setAside('stash')
     }
   }
 
@@ -219,9 +217,7 @@ export class MessageContext implements ActorContext {
 
   get postpone(): () => void {
     return () => {
-      this.#effect('postpone', () => {
-        this.cell.setAside(this, 'postpone')
-      })
+      this.#setAside('postpone')
     }
   }
 
@@ -241,18 +237,22 @@ export class MessageContext implements ActorContext {
 
   get lookup(): ActorContext['lookup'] {
     // The ref of a definition's cell has that definition's protocol.
-    return ((definition: AnyDefinition, name?: string) =>
-      lookup(this.cell, definition, name).ref) as ActorContext['lookup']
+    return ((definition: AnyDefinition, name?: string) => {
+      // It throws where nobody is, as in a replay; the actions of a chart are in no replay.
+      if (this.turn?.isChart !== true) this.#refuseInTurn('lookup')
+      return lookup(this.cell, definition, name).ref
+    }) as ActorContext['lookup']
   }
 
   get publish(): ActorContext['publish'] {
     return (topic, payload) => {
       this.#effect('publish', () => {
-        const publish = (): void => {
-          this.cell.kernel.publish(topic, payload)
-        }
-        if (this.turn === undefined) publish()
-        else this.turn.hold({ release: publish, refuse: () => undefined })
+        this.letOut({
+          release: () => {
+            this.cell.kernel.publish(topic, payload)
+          },
+          refuse: () => undefined,
+        })
       })
     }
   }
@@ -295,6 +295,30 @@ export class MessageContext implements ActorContext {
       // The kernel answers with one of the options that it was given.
       return this.cell.kernel.escalate(this.cell, request) as Promise<EscalationOutcome<Choice>>
     }
+  }
+
+  /** Lets something out: at once, or in a durable actor when all that it may follow from is on disk. */
+  letOut(output: Output): void {
+    const { turn } = this
+    const { record } = this.cell
+    if (turn !== undefined) turn.hold(output)
+    else if (record !== undefined) record.release(output)
+    else output.release()
+  }
+
+  /** In a durable actor it comes about with the end of the handler, unless that fails. */
+  #setAside(how: 'stash' | 'postpone'): void {
+    this.#effect(how, () => {
+      const { turn, cell } = this
+      if (turn === undefined) {
+        cell.setAside(this, how)
+        return
+      }
+      if (turn.isOver) throw new NotReplayableError(cell.path, this.message.type, `${how}() after the end`, waitForAll)
+      if (turn.aside !== undefined) return
+      cell.lane.checkRoomAside(() => cell.path)
+      turn.aside = how
+    })
   }
 
   /** @throws {NotReplayableError} `NOT_REPLAYABLE` in the handler of a durable actor. */

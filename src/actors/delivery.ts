@@ -9,7 +9,7 @@ import { currentContext, outside } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
-import { NotDurableError } from './durable/errors.ts'
+import { NotDurableError, NotReplayableError, waitForAll } from './durable/errors.ts'
 import { encode } from './durable/values.ts'
 import { Envelope } from './envelope.ts'
 import { owe, release } from './open-asks.ts'
@@ -24,16 +24,18 @@ export function tell(cell: Cell, given: Message): void {
     zombie(sender.cell, 'tell')
     return
   }
-  if (sender?.turn !== undefined) {
-    sender.turn.hold({
-      release: () => {
-        deliver(cell, given, sender.cell.path)
-      },
-      refuse: () => undefined,
-    })
+  // Most tells wait for no disk.
+  if (sender?.cell.record === undefined) {
+    deliver(cell, given, sender?.cell.path)
     return
   }
-  deliver(cell, given, sender?.cell.path)
+  const { path } = sender.cell
+  sender.letOut({
+    release: () => {
+      deliver(cell, given, path)
+    },
+    refuse: () => undefined,
+  })
 }
 
 function deliver(cell: Cell, given: Message, from: ActorPath | undefined): void {
@@ -125,9 +127,16 @@ export async function durably(
     throw new FencedError(sender.cell.path, 'tell')
   }
   const { turn, cell } = sender ?? {}
-  if (turn === undefined || cell?.record === undefined) return send(givenId ?? freshSeed(), cell?.path)
-  if (turn.isReplay) return undefined
+  if (sender === undefined || cell?.record === undefined) return send(givenId ?? freshSeed(), cell?.path)
   const { record, path } = cell
+  // What a chart has invoked goes on after its transition.
+  if (turn === undefined || (turn.isChart && turn.isOver)) {
+    await record.onDisk()
+    return outside(() => send(givenId ?? freshSeed(), path))
+  }
+  if (turn.isReplay) return undefined
+  if (turn.isOver)
+    throw new NotReplayableError(path, turn.received.message.type, 'a durable tell after the end', waitForAll)
   if (turn.isChart) {
     // Its transitions wait for nothing: it is sent when this one is on disk.
     await new Promise<void>((release, refuse) => {

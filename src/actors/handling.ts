@@ -4,6 +4,7 @@ import type { Cell } from './cell.ts'
 import { deadLetter, sayPressure, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import type { Envelope } from './envelope.ts'
+import { failingItem } from './failing.ts'
 import { countMessage, uncountMessage, unwatchProgress, watchProgress } from './limits.ts'
 
 /** Start time of a message that nobody times. */
@@ -84,7 +85,7 @@ function handled(context: MessageContext, startMs: number): void {
   if (cell.status === 'stopped') return // it killed itself
   if (context.deferred && cell.rules.budget?.messages !== undefined) uncountMessage(context)
   const parts = cell.madeParts
-  if (parts?.failing?.item === (envelope ?? message)) parts.failing = undefined
+  if (parts?.failing?.item === failingItem(context)) parts.failing = undefined
   if (eventChannels['mailbox-pressure'].hasSubscribers) sayPressure(cell)
   if (startMs === notTimed || context.deferred || !eventChannels.handled.hasSubscribers) return
   eventChannels.handled.publish({

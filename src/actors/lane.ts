@@ -103,9 +103,14 @@ export class Lane<Item> {
     return undefined
   }
 
+  /** Refuses to set one more aside when that is too many. @throws {StashFullError} `STASH_FULL` */
+  checkRoomAside(at: () => string): void {
+    if (this.setAsideCount >= this.#limits.stashCapacity) throw new StashFullError(at(), this.#limits.stashCapacity)
+  }
+
   /** @throws {StashFullError} `STASH_FULL` */
   setAside(item: Item, how: 'stash' | 'postpone', at: () => string): void {
-    if (this.setAsideCount >= this.#limits.stashCapacity) throw new StashFullError(at(), this.#limits.stashCapacity)
+    this.checkRoomAside(at)
     if (how === 'stash') (this.#stashed ??= []).push(item)
     else (this.#postponed ??= []).push(item)
   }

@@ -11,6 +11,7 @@ import {
   EffectResultTooLargeError,
   EffectTimeoutError,
   NotReplayableError,
+  waitForAll,
 } from './errors.ts'
 import type { Outlet } from './outlet.ts'
 import { failureOf, type DurableRecord } from './record.ts'
@@ -79,7 +80,7 @@ export function runEffect(
   if (turn?.isOver === true) {
     const { type } = turn.received.message
     const what = `effect '${key}' after the end`
-    return Promise.reject(new NotReplayableError(cell.path, type, what, 'let the handler wait for all that it does'))
+    return Promise.reject(new NotReplayableError(cell.path, type, what, waitForAll))
   }
   const { record } = cell
   const call: EffectFunction<unknown> = (run) => detached(() => fn(run))
@@ -140,6 +141,7 @@ class Effect {
     if (this.#turn !== undefined) this.#turn.ranEffects = true
     const scripted = script?.take(this.#key)
     if (script !== undefined && scripted !== undefined) return this.#again(script, await scripted)
+    if (script?.caughtUp !== undefined) await this.#catchUp(script, script.caughtUp)
     const outlet = this.#turn?.outlet(this.#cell.kernel.later)
     outlet?.begin()
     // What has not begun when the actor is to stop is not in doubt in the next life.
@@ -150,7 +152,7 @@ class Effect {
       if (this.#isCutOff()) return this.#interrupt()
       outcome = await this.#runNow()
     }
-    return outlet === undefined ? this.#valueOf(outcome) : this.#show(outcome, outlet, script?.emptied)
+    return outlet === undefined ? this.#valueOf(outcome) : this.#show(outcome, outlet)
   }
 
   /** What came of it in the life before. */
@@ -163,12 +165,8 @@ class Effect {
     }
   }
 
-  /**
-   * Lets the handler see an outcome when a replay would: after those that the journal has already, which `emptied` waits
-   * for, and one at a time.
-   */
-  async #show(outcome: Outcome, outlet: Outlet, emptied: Promise<void> | undefined): Promise<unknown> {
-    if (emptied !== undefined) await this.#atMost(emptied)
+  /** Lets the handler see an outcome when a replay would: one at a time. */
+  async #show(outcome: Outcome, outlet: Outlet): Promise<unknown> {
     const turn = outlet.enter()
     if (turn !== undefined) await turn
     try {
@@ -179,13 +177,21 @@ class Effect {
     }
   }
 
-  /** A handler that has changed may never ask for what is there: then its end says so. */
-  async #atMost(emptied: Promise<void>): Promise<void> {
+  /**
+   * Nothing new begins before the handler has what the journal has of it. One that has changed may never ask for that:
+   * what it does instead must not come into the journal, so that the code before can still go on.
+   */
+  async #catchUp(script: Script, caughtUp: Promise<void>): Promise<void> {
     const { clock } = this.#cell.kernel
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = clock.setTimeout(resolve, stuckMs)
-    await Promise.race([emptied, late])
-    clock.clearTimeout(timer)
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const timer = clock.setTimeout(() => {
+      reject(script.giveUp())
+    }, stuckMs)
+    try {
+      await Promise.race([caughtUp, late])
+    } finally {
+      clock.clearTimeout(timer)
+    }
   }
 
   /** Whether the handler goes on in the next life. The last words of an actor, and a chart, end on their own. */
@@ -197,12 +203,16 @@ class Effect {
   async #begin(): Promise<Outcome | undefined> {
     const record = this.#record
     const before = record.ledger.intents.get(this.#key)
-    if (before === undefined) {
-      this.#noteIntent()
-      await record.onDisk()
+    const turn = this.#turn
+    if (turn !== undefined) turn.of ??= record.received(turn.received)
+    const isMine = before !== undefined && before.of === turn?.of
+    const idempotent = before?.idempotent === true || this.#options.idempotent === true
+    // What an earlier message began and left in doubt is begun by this one too: a replay looks for it here.
+    if (!isMine) this.#noteIntent(idempotent)
+    if (before === undefined || idempotent) {
+      if (!isMine) await record.onDisk()
       return undefined
     }
-    if (before.idempotent === true || this.#options.idempotent === true) return undefined
     const doubt = {
       stream: record.stream,
       key: this.#key,
@@ -214,15 +224,9 @@ class Effect {
     return resolution.kind === 'value' ? this.#noteValue(resolution.value) : this.#noteFailure(resolution.error)
   }
 
-  #noteIntent(): void {
-    const turn = this.#turn
-    if (turn !== undefined) turn.of ??= this.#record.received(turn.received)
-    this.#record.intent({
-      key: this.#key,
-      atMs: turn?.atMs ?? this.#cell.kernel.clock.wallNow(),
-      ...(turn?.of === undefined ? {} : { of: turn.of }),
-      ...(this.#options.idempotent === true ? { idempotent: true } : {}),
-    })
+  #noteIntent(idempotent: boolean): void {
+    const { atMs = this.#cell.kernel.clock.wallNow() } = this.#turn ?? {}
+    this.#record.intent({ key: this.#key, atMs, ...this.#of, ...(idempotent ? { idempotent } : {}) })
   }
 
   /** Waits for a decision. One that does not come because everything stops leaves the effect as it is. */

@@ -36,6 +36,9 @@ export class NotReplayableError extends EchelonError {
   }
 }
 
+/** What a handler does instead that goes on after its end. */
+export const waitForAll = 'let the handler wait for all that it does'
+
 /** Replay did not do what the journal says was done: the code has changed, or depends on more than messages and effects. */
 export class ReplayDivergedError extends EchelonError {
   readonly code = 'REPLAY_DIVERGED'

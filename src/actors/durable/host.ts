@@ -106,6 +106,7 @@ function rebuildOf(cell: Cell, logic: HandlerLogic): Rebuild {
       context.turn = turn
       const next = inContext(context, () => logic.react(context, cell.hosted))
       const apply = (settled: unknown): void => {
+        if (turn.aside !== undefined) throw new Error(`${turn.aside}() of a message that was handled then`)
         cell.hosted = logic.nextState(cell.hosted, settled)
       }
       if (isPromise(next)) return next.then(apply)
@@ -137,41 +138,32 @@ function takeTurn(
     const before = cell.hosted
     const state = logic.nextState(before, next)
     const changed = state !== before
-    if (context.deferred) {
-      if (changed || turn.leavesTrace) throw cannotDefer(context)
+    const divergence = turn.script?.divergence
+    if (divergence !== undefined) throw divergence
+    if (turn.aside !== undefined) {
+      if (changed || turn.hasDone) throw cannotDefer(context)
+      cell.setAside(context, turn.aside)
+      record.setAside(turn, context.envelope?.delivery)
       return
     }
-    turn.script?.checkEnd()
     const kept = (): unknown => state
     record.handled(turn, { kept, digested: kept }, changed)
     if (changed) cell.publish(state)
   }
-  try {
-    const next = logic.react(context, cell.hosted)
-    if (isPromise(next)) return settle(context, record, turn, next, finish)
-    finish(next)
-  } catch (error) {
-    record.failed(turn, error)
-    throw error
-  }
+  const next = logic.react(context, cell.hosted)
+  if (isPromise(next)) return settle(context, next, finish)
+  finish(next)
   return undefined
 }
 
 async function settle(
   context: MessageContext,
-  record: DurableRecord,
-  turn: Turn,
   pending: Promise<unknown>,
   finish: (next: unknown) => void,
 ): Promise<void> {
-  try {
-    const next = await pending
-    if (!context.fenced) finish(next)
-    else if (next !== undefined) zombie(context.cell, 'state')
-  } catch (error) {
-    if (!context.fenced) record.failed(turn, error)
-    throw error
-  }
+  const next = await pending
+  if (!context.fenced) finish(next)
+  else if (next !== undefined) zombie(context.cell, 'state')
 }
 
 const cannotDefer = ({ path, message }: MessageContext): Error =>

@@ -69,8 +69,10 @@ export class Ledger {
     if (body.id !== undefined) this.seen.set(body.id, true)
   }
 
+  /** One that is in doubt, and is asked for by a later message, is in doubt since it began first. */
   intent(body: Intent): void {
-    this.intents.set(body.key, body)
+    const atMs = this.intents.get(body.key)?.atMs ?? body.atMs
+    this.intents.set(body.key, { ...body, atMs })
   }
 
   outcome(body: Outcome): void {

@@ -111,9 +111,12 @@ export class Recorder {
     try {
       this.#finish(open)
     } catch (error) {
+      if (open.context === open.outer) {
+        this.#hosted.failure = { error }
+        return
+      }
       this.#record.failed(open.turn, error)
-      if (open.context === open.outer) this.#hosted.failure = { error }
-      else this.#cell.fail(error)
+      this.#cell.fail(error)
     }
   }
 
@@ -121,10 +124,11 @@ export class Recorder {
     const open = this.#takeOpen()
     // The next incarnation begins afresh too.
     if (!this.isUp) this.#record.fail(asError(error))
-    if (open === undefined) return
+    // What becomes of a message is decided with the failure of its actor.
+    if (open === undefined || open.context === open.outer) return
     this.#record.failed(open.turn, error)
     // The message that set it off was handled: it is not what failed.
-    if (open.context !== open.outer) this.#hosted.context = undefined
+    this.#hosted.context = undefined
   }
 
   #takeOpen(): OpenTurn | undefined {
@@ -138,8 +142,8 @@ export class Recorder {
 
   #finish(open: OpenTurn): void {
     const { context, turn, delays, event, before, after } = open
-    if (context.deferred) {
-      this.#setAside(open)
+    if (turn.aside !== undefined) {
+      this.#setAside(open, turn.aside)
       return
     }
     checkChildren(context.path, event.type, before, after)
@@ -150,7 +154,7 @@ export class Recorder {
   }
 
   /** A message that is set aside stays where it was: in the mailbox, or in the journal too. */
-  #setAside({ context, turn, event, before, after }: OpenTurn): void {
+  #setAside({ context, turn, event, before, after }: OpenTurn, how: 'stash' | 'postpone'): void {
     const { path } = context
     const refuse = (what: string, instead: string): never => {
       throw new NotReplayableError(path, event.type, what, instead)
@@ -160,7 +164,8 @@ export class Recorder {
     const isSame = after.context === before.context && JSON.stringify(after.value) === JSON.stringify(before.value)
     if (!isSame || turn.timers !== undefined)
       refuse('an event that is set aside', 'change nothing in the transition that stashes or postpones it')
-    for (const output of turn.outputs ?? []) this.#record.release(output)
+    this.#cell.setAside(context, how)
+    this.#record.setAside(turn, context.envelope?.delivery)
   }
 
   /** The delays of the chart are in its ledger, which wakes it; XState keeps those of its children. */

@@ -30,11 +30,13 @@ export interface KeptState {
 }
 
 /** What goes to the disk next. */
-interface Draft {
-  readonly entries: NewEntry[]
-  readonly blobs: Blob[]
-  readonly outputs: Output[]
+class Draft {
+  readonly entries: NewEntry[] = []
+  readonly blobs: Blob[] = []
+  readonly outputs: Output[] = []
   snapshot: Snapshot | undefined
+  /** When it goes: with what the actor does in its turn, or with what its handler does next. */
+  flush: 'undecided' | 'after-handler' | 'after-turn' = 'undecided'
 }
 
 export const failureOf = (error: unknown): Failed['error'] => {
@@ -226,8 +228,6 @@ export class DurableRecord {
 
   /** A turn ended well; `state` is the one after it. @throws {NotSerializableError} `NOT_SERIALIZABLE` for a state that is no data. */
   handled(turn: Turn, state: KeptState, changed: boolean): void {
-    turn.isOver = true
-    if (turn.isReplay) return
     if (changed || turn.leavesTrace) {
       const digest = this.#check(state.digested)
       // Checked before anything says that it was handled.
@@ -239,23 +239,58 @@ export class DurableRecord {
       if (turn.of !== undefined) this.#open.delete(turn.of)
       if (text !== undefined) this.#takeSnapshot(text)
     }
+    this.#release(turn)
+  }
+
+  /** A turn set its message aside: nothing is written, and the message comes again. */
+  setAside(turn: Turn, delivery: Delivery | undefined): void {
+    if (delivery?.kind === 'tick') this.alarm.setAside(delivery)
+    this.#release(turn)
+  }
+
+  #release(turn: Turn): void {
+    this.#end(turn)
     for (const output of turn.outputs ?? []) this.release(output)
   }
 
-  /** A turn ended in failure: its outputs are dropped, and its message is given up. */
+  /** A turn ended in failure, and its message is given up. */
   failed(turn: Turn, error: unknown): void {
-    turn.isOver = true
-    if (turn.isReplay || this.#failure !== undefined) return
-    const down = new TargetDownError(this.stream, turn.received.message.type, exits.crash(error))
-    for (const output of turn.outputs ?? []) output.refuse(down)
-    // It was cut off by a stop: what is on disk of it goes on in the next life.
-    if (this.cell.aborted) return
+    this.left(turn, error)
+    // One that was cut off by a stop had nothing on disk: nobody has to know of it.
+    if (this.#failure !== undefined || this.cell.aborted) return
     const body: Failed = { ...takenBy(turn), error: failureOf(error) }
     // What cannot be written down is named at least.
     if (body.message !== undefined && !isData(body.message)) body.message = { type: body.message.type }
     if (turn.of !== undefined) this.#open.delete(turn.of)
     this.#push('failed', turn.atMs, body)
     this.ledger.failed(body, turn.atMs)
+    if (turn.received.timer !== undefined) this.alarm.rearm()
+  }
+
+  /**
+   * A turn ended in failure, and the next incarnation tries its message again: as one that comes just now, for which
+   * effects that failed may run again too. Gives its new entry; undefined when the journal does not have the message.
+   */
+  again(turn: Turn, error: unknown): number | undefined {
+    if (turn.of === undefined) {
+      this.left(turn, error)
+      return undefined
+    }
+    this.failed(turn, error)
+    return this.received(turn.received)
+  }
+
+  /** A turn ended in failure, and its message stays where it is: what it does not let out is refused. */
+  left(turn: Turn, error: unknown): void {
+    this.#end(turn)
+    const down = new TargetDownError(this.stream, turn.received.message.type, exits.crash(error))
+    for (const output of turn.outputs ?? []) output.refuse(down)
+  }
+
+  #end(turn: Turn): void {
+    turn.end((output) => {
+      this.release(output)
+    })
   }
 
   /** Lets out what follows from everything up to here, once that is on disk. */
@@ -300,7 +335,7 @@ export class DurableRecord {
       }
     }
     // What was handled goes to the disk now, before the next incarnation reads what is there.
-    this.#flush()
+    this.#flush(this.#draft)
     this.#isReady = false
     if (this.cell.exit !== undefined)
       this.#ready.reject(new TargetDownError(this.stream, 'actor.started', this.cell.exit))
@@ -321,24 +356,35 @@ export class DurableRecord {
     this.#seq += 1
     this.#entriesSinceSnapshot += 1
     this.#bytesSinceSnapshot += entry.body.length
-    this.#drafted.entries.push(entry)
+    // Nobody waits for an outcome: most are followed by the intent of the next effect, and go with it.
+    const draft = kind === 'outcome' ? this.#flushAfterHandler() : this.#flushAfterTurn()
+    draft.entries.push(entry)
     return this.#seq
   }
 
-  get #drafted(): Draft {
-    if (this.#draft === undefined) {
-      this.#draft = { entries: [], blobs: [], outputs: [], snapshot: undefined }
-      // What else this actor does in its turn goes with it.
-      this.cell.kernel.defer(() => {
-        this.#flush()
-      })
-    }
-    return this.#draft
+  #flushAfterTurn(): Draft {
+    const draft = (this.#draft ??= new Draft())
+    if (draft.flush === 'after-turn') return draft
+    draft.flush = 'after-turn'
+    this.cell.kernel.defer(() => {
+      this.#flush(draft)
+    })
+    return draft
   }
 
-  #flush(): void {
-    const draft = this.#draft
-    if (draft === undefined) return
+  #flushAfterHandler(): Draft {
+    const draft = (this.#draft ??= new Draft())
+    if (draft.flush !== 'undecided') return draft
+    draft.flush = 'after-handler'
+    this.cell.kernel.later(() => {
+      this.#flush(draft)
+    })
+    return draft
+  }
+
+  /** Sends a draft on its way, unless it has gone. */
+  #flush(draft: Draft | undefined): void {
+    if (draft === undefined || draft !== this.#draft) return
     this.#draft = undefined
     const { entries, blobs, snapshot, outputs } = draft
     if (this.#failure !== undefined) {
@@ -424,7 +470,7 @@ export class DurableRecord {
       this.cell.kernel.observerFailed(`snapshot of ${this.stream}`, error)
       return
     }
-    this.#drafted.snapshot = { seq: this.#seq, version: this.options.version, atMs: this.#nowMs, body, blobs }
+    this.#flushAfterTurn().snapshot = { seq: this.#seq, version: this.options.version, atMs: this.#nowMs, body, blobs }
     this.#entriesSinceSnapshot = 0
     this.#bytesSinceSnapshot = 0
   }

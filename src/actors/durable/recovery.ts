@@ -184,8 +184,9 @@ export class Recovery {
       if (error instanceof EchelonError && error.code !== 'EFFECT_FAILED') throw error
       throw new ReplayDivergedError(stream, seq, `the handler of '${message.type}' fails now: ${describeError(error)}`)
     }
-    turn.isOver = true
-    script.checkEnd()
+    turn.end(() => undefined)
+    const { divergence } = script
+    if (divergence !== undefined) throw divergence
     this.#settleEffects(effects)
     ledger.handled(body, atMs, turn.timers)
     if (!this.#migrator.isCurrent(version)) this.#isExact = false
@@ -260,9 +261,9 @@ export class Recovery {
     }
     // A mailbox that was kept may have what comes from the journal too.
     this.#cell.queue?.takeOut(isInJournal)
-    const pending = [...ledger.pending].sort(
-      ([a], [b]) => Number(record.begun.has(b)) - Number(record.begun.has(a)) || a - b,
-    )
+    // One that is tried again keeps its place too.
+    const isFirst = (seq: number): boolean => record.begun.has(seq) || this.#cell.madeParts?.failing?.item === seq
+    const pending = [...ledger.pending].sort(([a], [b]) => Number(isFirst(b)) - Number(isFirst(a)) || a - b)
     for (const [seq, { message }] of pending.reverse()) {
       const delivery = { kind: 'received', seq } as const
       this.#cell.lane.forceFirst(new Envelope(message, undefined, undefined, undefined, undefined, delivery))

@@ -31,7 +31,7 @@ export class Script {
   /** Effects that the handler has asked for and that had not ended when it was handled: those that lose a race. */
   readonly #open: Begun[] = []
   #diverged: ReplayDivergedError | undefined
-  #emptied: PromiseWithResolvers<void> | undefined
+  #caughtUp: PromiseWithResolvers<void> | undefined
 
   /** `later` runs a task as a macrotask. */
   constructor(
@@ -66,6 +66,7 @@ export class Script {
     const [begun] = at === -1 ? [] : this.#begun.splice(at, 1)
     const ended = this.#ended.find(({ outcome, resolve }) => outcome.key === key && resolve === undefined)
     if (ended === undefined) {
+      this.#noteCaughtUp()
       if (endSeq === undefined) return undefined
       if (begun === undefined) {
         const what = `the handler waits for effect '${key}', which it did not then`
@@ -100,24 +101,33 @@ export class Script {
     return new ReplayDivergedError(this.stream, open?.seq ?? this.endSeq ?? 0, what)
   }
 
-  /** @throws {ReplayDivergedError} `REPLAY_DIVERGED` when an effect of the journal was not asked for. */
-  checkEnd(): void {
+  /** Of a handler that has ended: `REPLAY_DIVERGED` when it asked for other effects than the journal has. */
+  get divergence(): ReplayDivergedError | undefined {
     // The handler may have caught it.
-    if (this.#diverged !== undefined) throw this.#diverged
+    if (this.#diverged !== undefined) return this.#diverged
     const [left] = this.#begun
-    if (left !== undefined)
-      throw new ReplayDivergedError(this.stream, left.seq, `the handler ended without effect '${left.intent.key}'`)
+    if (left === undefined) return undefined
+    return new ReplayDivergedError(this.stream, left.seq, `the handler ended without effect '${left.intent.key}'`)
   }
 
-  /** Resolves when all outcomes of the journal were given out; undefined when they were already. */
-  get emptied(): Promise<void> | undefined {
-    if (this.#isEmpty) return undefined
-    this.#emptied ??= Promise.withResolvers<void>()
-    return this.#emptied.promise
+  /** The handler goes on to something new without what the journal has. Gives why, and its end will say the same. */
+  giveUp(): ReplayDivergedError {
+    return (this.#diverged ??= this.stuck())
   }
 
-  get #isEmpty(): boolean {
-    return this.#next === this.#ended.length && !this.#isPumping
+  /** Resolves when the handler has asked for all that the journal has, and has it; undefined when it has already. */
+  get caughtUp(): Promise<void> | undefined {
+    if (this.#isCaughtUp) return undefined
+    this.#caughtUp ??= Promise.withResolvers<void>()
+    return this.#caughtUp.promise
+  }
+
+  get #isCaughtUp(): boolean {
+    return this.#begun.length === 0 && this.#next === this.#ended.length && !this.#isPumping
+  }
+
+  #noteCaughtUp(): void {
+    if (this.#isCaughtUp) this.#caughtUp?.resolve()
   }
 
   /** The handler has the outcome that it was given: the next may come after what this one sets off. */
@@ -125,7 +135,7 @@ export class Script {
     this.#later(() => {
       this.#isPumping = false
       this.#pump()
-      if (this.#isEmpty) this.#emptied?.resolve()
+      this.#noteCaughtUp()
     })
   }
 

@@ -78,6 +78,11 @@ export class TimerAlarm {
     return this.#record.ledger.timers.get(key) === timer
   }
 
+  /** A tick that was taken is to be taken again, and does not ring until then. */
+  setAside({ key, timer }: Delivery & { readonly kind: 'tick' }): void {
+    this.#rung.set(key, timer)
+  }
+
   #ring(key: string, timer: DurableTimer): void {
     this.#rung.set(key, timer)
     this.#record.cell.force(

@@ -34,8 +34,10 @@ export class Turn {
   /** Durable messages sent: they are numbered, so that a second try sends the same. */
   sent = 0
   ranEffects = false
-  /** Its handler has ended: nothing can follow from it any more. */
-  isOver = false
+  /** Its handler sets the message aside, unless it fails. */
+  aside: 'stash' | 'postpone' | undefined
+  /** Lets out what comes after the end of the handler. */
+  #afterwards: ((output: Output) => void) | undefined
   #random: Random | undefined
   #outlet: Outlet | undefined
 
@@ -62,23 +64,32 @@ export class Turn {
     return this.script?.isComplete === true
   }
 
+  /** Whether its handler did what a replay has to do again, though the state is as before. */
+  get hasDone(): boolean {
+    return this.timers !== undefined || this.sent > 0 || this.ranEffects || this.#random !== undefined
+  }
+
   /** Whether a replay would miss something without an entry for this message, though the state is as before. */
   get leavesTrace(): boolean {
-    const { of, received, timers, sent, ranEffects } = this
-    return (
-      of !== undefined ||
-      received.id !== undefined ||
-      received.timer !== undefined ||
-      timers !== undefined ||
-      sent > 0 ||
-      ranEffects ||
-      this.#random !== undefined
-    )
+    const { of, received } = this
+    return of !== undefined || received.id !== undefined || received.timer !== undefined || this.hasDone
+  }
+
+  /** Its handler has ended: nothing that a replay knows of can follow from it any more. */
+  get isOver(): boolean {
+    return this.#afterwards !== undefined
+  }
+
+  /** Its handler has ended. `afterwards` lets out what the code that it left behind still says. */
+  end(afterwards: (output: Output) => void): void {
+    this.#afterwards = afterwards
   }
 
   /** Lets something out of the actor once this message is on disk. In a replay it was let out then. */
   hold(output: Output): void {
-    if (!this.isReplay) (this.outputs ??= []).push(output)
+    if (this.isReplay) return
+    if (this.#afterwards === undefined) (this.outputs ??= []).push(output)
+    else this.#afterwards(output)
   }
 
   /**

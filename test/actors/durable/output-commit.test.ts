@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { defineActor, defineTopic, message, question } from 'echelon'
+import { defineActor, defineKey, defineTopic, message, question } from 'echelon'
 import { createTestRuntime } from 'echelon/testing'
 import { JournalFailedError, JournalFullError } from '../../../src/core/journal-errors.ts'
 import { disk } from './disk.ts'
@@ -10,11 +10,18 @@ import { disk } from './disk.ts'
 const news = defineTopic('news', z.string())
 
 /** Where what is told ends up: one that is not durable, and one that is. */
+const sinkProtocol = { put: message({ word: z.string() }) }
+const sinks = defineKey('sinks', sinkProtocol)
 const sink = defineActor({
   name: 'sink',
-  protocol: { put: message({ word: z.string() }) },
+  protocol: sinkProtocol,
   state: (): readonly string[] => [],
-  on: { put: ({ state, message: { word } }) => [...state, word] },
+  on: {
+    'actor.started': ({ register }) => {
+      register(sinks)
+    },
+    put: ({ state, message: { word } }) => [...state, word],
+  },
 })
 const vault = defineActor({
   name: 'vault',
@@ -57,8 +64,8 @@ const speaker = defineActor({
       if (state < 0) return state
       throw new Error('refused')
     },
-    tell: ({ state, lookup }) => {
-      lookup(sink, 'sink').tell({ type: 'put', word: 'told' })
+    tell: ({ state, find }) => {
+      for (const found of find(sinks)) found.tell({ type: 'put', word: 'told' })
       return state + 1
     },
     get: ({ state, get }) => {
@@ -88,7 +95,6 @@ async function begin() {
   const t = await createTestRuntime({ journal: world.journal })
   const out = t.runtime.spawn(sink, { name: 'sink' })
   t.runtime.subscribe(news, (word) => seen.push(word))
-  // A neighbour: it finds the sink.
   const ref = t.runtime.spawn(speaker, { name: 'speaker', restart: 'transient' })
   await t.until(ref.ask({ type: 'total' }))
   const words = (): readonly string[] => [...seen, ...out.snapshot.context]
