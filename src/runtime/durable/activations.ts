@@ -2,6 +2,7 @@ import type { Cell } from '../../actors/cell.ts'
 import type { AnyDefinition } from '../../actors/definition.ts'
 import { JournalMissingError, NotDurableError } from '../../actors/durable/errors.ts'
 import { DefinitionInvalidError, RuntimeClosedError, StartFailedError } from '../../core/errors.ts'
+import type { Clock } from '../../core/clock.ts'
 import { actorPath, isSegment } from '../../core/ids.ts'
 import type { Message } from '../../core/message.ts'
 import { child, type ChildSpec } from '../../supervisors/child-spec.ts'
@@ -34,7 +35,7 @@ export class Activations {
   readonly #top: () => Cell | undefined
   readonly #isClosing: () => boolean
   readonly #kinds = new Map<string, Kind>()
-  readonly #waiting = new Map<string, (() => void)[]>()
+  readonly #waiting = new Map<string, Set<() => void>>()
 
   /** `top`: the cell of `/durable`. */
   constructor(kernel: NodeKernel, top: () => Cell | undefined, isClosing: () => boolean) {
@@ -79,8 +80,11 @@ export class Activations {
     return this.#top()?.children?.get(name)?.children?.get(key)
   }
 
-  /** Runs `use` with the actor, at once when it is there or can be started; after its end when it is on its way out. */
-  use(ref: DurableRef, use: (cell: Cell) => void, fail: (error: unknown) => void): void {
+  /**
+   * Runs `use` with the actor, at once when it is there or can be started; after its end when it is on its way out. Then
+   * the result takes that back.
+   */
+  use(ref: DurableRef, use: (cell: Cell) => void, fail: (error: unknown) => void): (() => void) | undefined {
     const { path } = ref
     const deliver = (): void => {
       let cell: Cell
@@ -92,18 +96,21 @@ export class Activations {
       }
       use(cell)
     }
-    const waiting = this.#waiting.get(path)
-    if (waiting !== undefined) {
-      waiting.push(deliver)
-      return
+    let waiting = this.#waiting.get(path)
+    if (waiting === undefined) {
+      const cell = this.find(ref.definition, ref.key)
+      if (cell === undefined || this.#takes(cell)) {
+        deliver()
+        return undefined
+      }
+      this.#waiting.set(path, (waiting = new Set()))
+      void this.#afterEnd(ref, cell)
     }
-    const cell = this.find(ref.definition, ref.key)
-    if (cell === undefined || this.#takes(cell)) {
-      deliver()
-      return
+    const inLine = waiting
+    inLine.add(deliver)
+    return () => {
+      inLine.delete(deliver)
     }
-    this.#waiting.set(path, [deliver])
-    void this.#afterEnd(ref, cell)
   }
 
   /** Starts the actor of a stream, for the waker. Undefined when nobody knows its definition. */
@@ -124,6 +131,10 @@ export class Activations {
 
   defer(task: () => void): void {
     this.#kernel.defer(task)
+  }
+
+  get clock(): Clock {
+    return this.#kernel.clock
   }
 
   /** A message whose receiver could not be started. */
@@ -147,7 +158,7 @@ export class Activations {
       })
       cell = this.find(ref.definition, ref.key)
     }
-    const waiting = this.#waiting.get(ref.path) ?? []
+    const waiting = this.#waiting.get(ref.path) ?? new Set()
     this.#waiting.delete(ref.path)
     for (const deliver of waiting) deliver()
   }

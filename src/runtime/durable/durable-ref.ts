@@ -1,6 +1,6 @@
 import type { AnyActorRef, EventObject, Observer, Snapshot, Subscription } from 'xstate'
 import { currentContext, runAsync } from '../../actors/ambient.ts'
-import { notReplayable, type AskOptions } from '../../actors/ask.ts'
+import { defaultAskTimeoutMs, notReplayable, type AskOptions } from '../../actors/ask.ts'
 import type { Cell } from '../../actors/cell.ts'
 import { durably } from '../../actors/delivery.ts'
 import type { AnyDefinition } from '../../actors/definition.ts'
@@ -13,13 +13,28 @@ import {
   type TellOptions,
 } from '../../actors/ref.ts'
 import type { Down } from '../../actors/watch.ts'
-import { NotHostedError } from '../../core/errors.ts'
+import { AskCancelledError, AskTimeoutError, NotHostedError } from '../../core/errors.ts'
 import { exits, type ExitReason } from '../../core/exit.ts'
 import type { ActorPath } from '../../core/ids.ts'
 import type { Message } from '../../core/message.ts'
 import type { Activations } from './activations.ts'
 
 type Listener = Observer<unknown> | ((snapshot: unknown) => void)
+
+/** What ends a wait early: it is given how, and gives back how to undo that. */
+type Limit = (giveUp: (error: unknown) => void) => () => void
+
+const limitBy =
+  (signal: AbortSignal | undefined, reason: () => unknown = () => signal?.reason): Limit =>
+  (giveUp) => {
+    const abort = (): void => {
+      giveUp(reason())
+    }
+    signal?.addEventListener('abort', abort)
+    return () => {
+      signal?.removeEventListener('abort', abort)
+    }
+  }
 
 /** The address of a durable actor, whether it is in memory or not: telling and asking it brings it back. */
 export class DurableRef implements Ref {
@@ -42,13 +57,19 @@ export class DurableRef implements Ref {
     return this.#activations.find(this.definition, this.key)
   }
 
-  /** Does something with the actor's own ref, once it is there. */
-  #with<T>(use: (ref: LocalRef) => T | Promise<T>): Promise<T> {
+  /** Does something with the actor's own ref, once it is there. `limit` sets what ends the wait, and gives its undoing. */
+  #with<T>(use: (ref: LocalRef) => T | Promise<T>, limit?: Limit): Promise<T> {
     const asker = currentContext()
     return new Promise((resolve, reject) => {
-      this.#activations.use(
+      let unlimit = (): void => undefined
+      const fail = (error: unknown): void => {
+        unlimit()
+        reject(error)
+      }
+      const leave = this.#activations.use(
         this,
         (cell) => {
+          unlimit()
           const used = (): T | Promise<T> => use(cell.ref)
           try {
             resolve(asker === undefined || currentContext() === asker ? used() : runAsync(asker, used))
@@ -56,8 +77,13 @@ export class DurableRef implements Ref {
             reject(error)
           }
         },
-        reject,
+        fail,
       )
+      if (leave === undefined || limit === undefined) return
+      unlimit = limit((error) => {
+        leave()
+        fail(error)
+      })
     })
   }
 
@@ -97,13 +123,37 @@ export class DurableRef implements Ref {
   offer(message: Message, options?: { readonly signal?: AbortSignal }): Promise<void> {
     const sender = currentContext()
     if (sender?.turn !== undefined) return Promise.reject(notReplayable(sender, 'offer'))
-    return this.#with((ref) => ref.offer(message, options))
+    const { signal } = options ?? {}
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error)
+    return this.#with((ref) => ref.offer(message, options), limitBy(signal))
   }
 
-  ask(question: Message, options?: AskOptions): Promise<never> {
+  ask(question: Message, options: AskOptions = {}): Promise<never> {
     const asker = currentContext()
     if (asker?.turn !== undefined) return Promise.reject(notReplayable(asker, 'ask'))
-    return this.#with((ref) => ref.ask(question, options))
+    const { timeoutMs = defaultAskTimeoutMs, signal } = options
+    const cancelled = (): Error => new AskCancelledError(this.path, question.type, signal?.reason)
+    if (signal?.aborted === true) return Promise.reject(cancelled())
+    const { clock } = this.#activations
+    const calledMs = clock.now()
+    let hasWaited = false
+    return this.#with(
+      (ref) => {
+        if (!hasWaited) return ref.ask(question, options)
+        return ref.ask(question, { ...options, timeoutMs: Math.max(1, timeoutMs - (clock.now() - calledMs)) })
+      },
+      (giveUp) => {
+        hasWaited = true
+        const unlimit = limitBy(signal, cancelled)(giveUp)
+        const timer = clock.setTimeout(() => {
+          giveUp(new AskTimeoutError(this.path, question.type, timeoutMs))
+        }, timeoutMs)
+        return () => {
+          unlimit()
+          clock.clearTimeout(timer)
+        }
+      },
+    )
   }
 
   watch(listener: (down: Down) => void): () => void {

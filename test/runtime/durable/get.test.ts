@@ -282,3 +282,73 @@ describe('passivation against messages', () => {
     )
   })
 })
+
+describe('one on its way out that takes its time', () => {
+  const slow = defineActor({
+    name: 'slow',
+    durable: true,
+    protocol: { add: message(), total: question({}, z.int()) },
+    state: () => 0,
+    on: {
+      add: ({ state }) => state + 1,
+      total: ({ state, reply }) => {
+        reply(state)
+      },
+      'actor.stopping': () => new Promise<void>(() => undefined),
+    },
+  })
+
+  async function stopping() {
+    const t = await begin()
+    const ref = t.runtime.get(slow, 'a')
+    await t.until(ref.ask({ type: 'total' }))
+    const ended = ref.stop({ timeoutMs: 3000 })
+    await t.settle()
+    return { t, ref, ended, startMs: t.clock.now() }
+  }
+  const refusal = <T>(promise: Promise<T>): Promise<unknown> => promise.catch((error: unknown) => error)
+
+  test('given an ask with less time than that, then its time runs from the call', async () => {
+    const { t, ref, startMs } = await stopping()
+    expect(await t.until(refusal(ref.ask({ type: 'total' }, { timeoutMs: 100 })))).toMatchObject({
+      code: 'ASK_TIMEOUT',
+      message: expect.stringContaining('100 ms') as string,
+    })
+    expect(t.clock.now() - startMs).toBe(100)
+    // Nobody wants it any more, so it is not brought back.
+    await t.advance(5000)
+    expect(ref.isRunning).toBe(false)
+    await t[Symbol.asyncDispose]()
+  })
+
+  test('given an ask or an offer that is cancelled meanwhile, then that is at once', async () => {
+    const { t, ref, startMs } = await stopping()
+    const cancel = new AbortController()
+    const asked = refusal(ref.ask({ type: 'total' }, { signal: cancel.signal }))
+    const offered = refusal(ref.offer({ type: 'add' }, { signal: cancel.signal }))
+    await t.settle()
+    cancel.abort('enough')
+    expect(await t.until(asked)).toMatchObject({ code: 'ASK_CANCELLED' })
+    expect(await t.until(offered)).toBe('enough')
+    expect(await t.until(refusal(ref.ask({ type: 'total' }, { signal: cancel.signal })))).toMatchObject({
+      code: 'ASK_CANCELLED',
+    })
+    expect(t.clock.now()).toBe(startMs)
+    await t[Symbol.asyncDispose]()
+  })
+
+  test('given an ask with more time, then it is answered by the next one, in what is left of its time', async () => {
+    const { t, ref, ended } = await stopping()
+    expect(await t.until(ref.ask({ type: 'total' }, { timeoutMs: 10_000 }))).toBe(0)
+    expect(await t.until(ended)).toEqual({ kind: 'killed' })
+    const late = ref.stop({ timeoutMs: 3000 })
+    await t.settle()
+    const startMs = t.clock.now()
+    ref.tell({ type: 'add' })
+    await t.advance(2000)
+    expect(await t.until(ref.ask({ type: 'total' }, { timeoutMs: 1500 }))).toBe(1)
+    expect(t.clock.now() - startMs).toBe(3000)
+    await t.until(late)
+    await t[Symbol.asyncDispose]()
+  })
+})
