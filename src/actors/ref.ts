@@ -103,6 +103,9 @@ export interface Selection<Selected> {
 /** Any ref, whatever its protocol: enough to watch and stop it. */
 export type AnyRef = Pick<Ref, 'path' | 'incarnation' | 'isRunning' | 'watch' | 'stop' | 'kill' | 'exited'>
 
+/** Under this a ref that leads to nobody at times, as that of a durable actor, has the incarnation that is there now. */
+export const incarnate: unique symbol = Symbol('incarnate')
+
 /** The ref of an actor in this process. It points at the current incarnation. */
 export class LocalRef implements Ref {
   #cell: Cell
@@ -156,7 +159,7 @@ export class LocalRef implements Ref {
 
   watch(listener: (down: Down) => void): () => void {
     const cell = this.#cell
-    const watching = monitor(cell, (fired, reason) => {
+    const watching = monitor(this, cell, cell.kernel, (fired, reason) => {
       fired.cancel()
       try {
         listener({ ref: this, reason })
@@ -274,6 +277,15 @@ export class LocalRef implements Ref {
 
 /** The incarnation behind a ref. @throws {NotHostedError} `NOT_HOSTED` */
 export const cellOf = (ref: object): Cell => LocalRef.cellOf(ref)
+
+const isPassing = (ref: object): ref is { readonly [incarnate]: Cell | undefined } => incarnate in ref
+
+/** As `cellOf`; undefined for a durable actor that is not in memory. */
+export const cellBehind = (ref: object): Cell | undefined => (isPassing(ref) ? ref[incarnate] : cellOf(ref))
+
+/** Whether two refs lead to the same actor: that of a durable one is made anew each time that it is asked for. */
+export const isSameActor = (a: AnyRef, b: AnyRef): boolean =>
+  a === b || (isPassing(a) && isPassing(b) && a.path === b.path)
 
 /** What XState's tools find as the system of an actor that XState does not host. */
 export const emptySystem: AnyActorRef['system'] = createEmptyActor().system

@@ -1,5 +1,6 @@
 import { exits, type ExitReason } from '../core/exit.ts'
 import type { Cell } from './cell.ts'
+import type { Kernel } from './kernel.ts'
 import type { AnyRef } from './ref.ts'
 
 /** The end of an incarnation, told to each of its watchers exactly once. */
@@ -44,12 +45,17 @@ export class Monitor {
   }
 }
 
-/** A monitor on this incarnation; one that has ended answers `noproc`. */
-export function monitor(cell: Cell, notify: (monitor: Monitor, reason: ExitReason) => void): Monitor {
-  const made = new Monitor(cell.ref, notify)
-  if (cell.accepting) (cell.parts.monitors ??= new Set<Monitor>()).add(made)
+/** A monitor on the incarnation `cell` behind `target`; one that has ended, or is not there, answers `noproc`. */
+export function monitor(
+  target: AnyRef,
+  cell: Cell | undefined,
+  kernel: Kernel,
+  notify: (monitor: Monitor, reason: ExitReason) => void,
+): Monitor {
+  const made = new Monitor(target, notify)
+  if (cell?.accepting === true) (cell.parts.monitors ??= new Set<Monitor>()).add(made)
   else {
-    cell.kernel.defer(() => {
+    kernel.defer(() => {
       made.fire(exits.noproc)
     })
   }
@@ -57,6 +63,6 @@ export function monitor(cell: Cell, notify: (monitor: Monitor, reason: ExitReaso
 }
 
 /** Takes a cancelled monitor off the cell that it watches. */
-export function forgetMonitor(cell: Cell, made: Monitor): void {
-  cell.madeParts?.monitors?.delete(made)
+export function forgetMonitor(cell: Cell | undefined, made: Monitor): void {
+  cell?.madeParts?.monitors?.delete(made)
 }

@@ -3,7 +3,7 @@ import { exits, isCleanExit, type ExitReason } from '../core/exit.ts'
 import type { Message } from '../core/message.ts'
 import type { Cell } from './cell.ts'
 import { Envelope } from './envelope.ts'
-import { cellOf, type AnyRef } from './ref.ts'
+import { cellBehind, isSameActor, type AnyRef } from './ref.ts'
 import { forgetMonitor, monitor, type Down, type Monitor } from './watch.ts'
 
 // What an actor does about the end of others: of those that it watches, and of its children, which it is linked to.
@@ -19,14 +19,14 @@ export function watch(cell: Cell, ref: AnyRef): void {
     const down: Down & Message = { type: handled ? 'actor.down' : deathPactType, ref, reason }
     if (handled || !isCleanExit(reason)) cell.force(new Envelope(down, undefined, undefined, fired))
   }
-  ;(cell.parts.watching ??= new Set<Monitor>()).add(monitor(cellOf(ref), notify))
+  ;(cell.parts.watching ??= new Set<Monitor>()).add(monitor(ref, cellBehind(ref), cell.kernel, notify))
 }
 
 /** Takes back every watch of `ref`. */
 export function unwatch(cell: Cell, ref: AnyRef): void {
   const watching = cell.madeParts?.watching
   for (const one of watching ?? []) {
-    if (one.target !== ref) continue
+    if (!isSameActor(one.target, ref)) continue
     takeBack(one)
     watching?.delete(one)
   }
@@ -39,7 +39,7 @@ export function unwatchAll(cell: Cell): void {
 
 function takeBack(one: Monitor): void {
   one.cancel()
-  forgetMonitor(cellOf(one.target), one)
+  forgetMonitor(cellBehind(one.target), one)
 }
 
 /** Whether this is the child of an actor that watches it, and is no supervisor: then it is not linked too. */

@@ -1,4 +1,4 @@
-import { cellOf, type AnyRef, type Ref } from '../actors/ref.ts'
+import { cellBehind, type AnyRef, type Ref } from '../actors/ref.ts'
 import type { Protocol } from '../actors/protocol.ts'
 import { DefinitionInvalidError, NameTakenError } from '../core/errors.ts'
 import { isSegment } from '../core/ids.ts'
@@ -28,7 +28,8 @@ export class Registry {
     const release = (): void => {
       if (forget()) this.#byName.delete(name)
     }
-    const forget = cellOf(ref).onEnd(release)
+    // It is there: it runs.
+    const forget = cellBehind(ref)?.onEnd(release) ?? (() => true)
     return release
   }
 

@@ -6,6 +6,7 @@ import { durably } from '../../actors/delivery.ts'
 import type { AnyDefinition } from '../../actors/definition.ts'
 import {
   emptySystem,
+  incarnate,
   type LocalRef,
   type Ref,
   type Selection,
@@ -53,7 +54,7 @@ export class DurableRef implements Ref {
     this.path = path
   }
 
-  get #cell(): Cell | undefined {
+  get [incarnate](): Cell | undefined {
     return this.#activations.find(this.definition, this.key)
   }
 
@@ -88,15 +89,15 @@ export class DurableRef implements Ref {
   }
 
   get incarnation(): number {
-    return this.#cell?.incarnation ?? 0
+    return this[incarnate]?.incarnation ?? 0
   }
 
   get isRunning(): boolean {
-    return this.#cell?.status === 'running'
+    return this[incarnate]?.status === 'running'
   }
 
   get snapshot(): unknown {
-    return this.#cell?.snapshot
+    return this[incarnate]?.snapshot
   }
 
   tell(message: Message): void
@@ -157,7 +158,7 @@ export class DurableRef implements Ref {
   }
 
   watch(listener: (down: Down) => void): () => void {
-    const cell = this.#cell
+    const cell = this[incarnate]
     if (cell !== undefined) return cell.ref.watch(listener)
     let isOn = true
     this.#activations.defer(() => {
@@ -169,15 +170,15 @@ export class DurableRef implements Ref {
   }
 
   stop(options?: StopOptions): Promise<ExitReason> {
-    return this.#cell?.ref.stop(options) ?? Promise.resolve(exits.noproc)
+    return this[incarnate]?.ref.stop(options) ?? Promise.resolve(exits.noproc)
   }
 
   kill(): void {
-    this.#cell?.kill()
+    this[incarnate]?.kill()
   }
 
   get exited(): Promise<ExitReason> {
-    return this.#cell?.ended ?? Promise.resolve(exits.noproc)
+    return this[incarnate]?.ended ?? Promise.resolve(exits.noproc)
   }
 
   get id(): string {
@@ -193,7 +194,7 @@ export class DurableRef implements Ref {
   }
 
   get system(): AnyActorRef['system'] {
-    return this.#cell?.ref.system ?? emptySystem
+    return this[incarnate]?.ref.system ?? emptySystem
   }
 
   send(event: Message): void {
@@ -214,7 +215,7 @@ export class DurableRef implements Ref {
   }
 
   getPersistedSnapshot(): Snapshot<unknown> {
-    const cell = this.#cell
+    const cell = this[incarnate]
     if (cell === undefined) throw new NotHostedError(`${this.path}, which is not in memory,`)
     return cell.ref.getPersistedSnapshot()
   }

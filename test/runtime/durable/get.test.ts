@@ -352,3 +352,65 @@ describe('one on its way out that takes its time', () => {
     await t[Symbol.asyncDispose]()
   })
 })
+
+describe('a durable actor that another actor watches', () => {
+  const guard = defineActor({
+    name: 'guard',
+    protocol: { watch: message(), unwatch: message() },
+    state: () => [] as readonly string[],
+    on: {
+      watch: ({ watch, get }) => {
+        watch(get(counter, 'a'))
+      },
+      unwatch: ({ unwatch, get }) => {
+        unwatch(get(counter, 'a'))
+      },
+      'actor.down': ({ state, message: { ref, reason } }) => [...state, `${ref.path} ${reason.kind}`],
+    },
+  })
+
+  test('given its address, then its end is told as that of any other, once, and that it is not there too', async () => {
+    await using t = await begin()
+    const watcher = t.runtime.spawn(guard)
+    const ref = t.runtime.get(counter, 'a')
+    watcher.tell({ type: 'watch' })
+    await t.settle()
+    expect(watcher.snapshot.context).toEqual(['/durable/counter/a noproc'])
+    await total(t, ref)
+    watcher.tell({ type: 'watch' })
+    await t.settle()
+    ref.kill()
+    await t.settle()
+    expect(watcher.snapshot.context).toEqual(['/durable/counter/a noproc', '/durable/counter/a killed'])
+  })
+
+  test('given it is watched no more, by an address of its own, then nothing is told', async () => {
+    await using t = await begin()
+    const watcher = t.runtime.spawn(guard)
+    const ref = t.runtime.get(counter, 'a')
+    watcher.tell({ type: 'watch' })
+    watcher.tell({ type: 'unwatch' })
+    await total(t, ref)
+    watcher.tell({ type: 'watch' })
+    watcher.tell({ type: 'unwatch' })
+    await t.settle()
+    ref.kill()
+    await t.settle()
+    expect(watcher.snapshot.context).toEqual([])
+  })
+
+  test('given a watcher that is gone, or a name for one that is there, then that works as for any other', async () => {
+    await using t = await begin()
+    const ref = t.runtime.get(counter, 'a')
+    const watcher = t.runtime.spawn(guard)
+    watcher.tell({ type: 'watch' })
+    await total(t, ref)
+    watcher.tell({ type: 'watch' })
+    await t.settle()
+    expect(await t.until(watcher.stop())).toEqual({ kind: 'shutdown' })
+    t.runtime.register('first', ref)
+    expect(t.runtime.whereis('first')?.path).toBe('/durable/counter/a')
+    await t.until(ref.stop())
+    expect(t.runtime.whereis('first')).toBeUndefined()
+  })
+})
