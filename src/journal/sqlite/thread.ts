@@ -7,7 +7,13 @@ import type { FromStore, Operation, Operations, StoreSetup, ToStore } from './me
 import { Packer } from './packing.ts'
 
 /** Entries that are worth a commit of their own while another is on its way; fewer wait for it, and save a sync. */
-const worthSecond = 256
+const worthSecond = 16
+/**
+ * A batch is acknowledged in so many parts, unless they would have fewer calls than this: what one part appends next is
+ * with the store by the time the last one is told, so that neither thread waits for the other.
+ */
+const parts = 3
+const leastPart = 12
 /** Entries after which a batch is full, so that this thread fills one while that of the store writes another. */
 const fullBatch = 512
 /** Batches on their way at most: one that is written, and one that the store finds when it is done. */
@@ -55,6 +61,8 @@ export class StoreThread {
   /** What is not on its way yet, and what is. Oldest first. */
   #gathered: Batch[] = []
   #sent: Batch[] = []
+  /** Written, and not told yet. */
+  #written: Call[] = []
   #isSending = false
   #isRefed = true
   /** That the thread ends is no failure: it was asked to, or never opened the journal. */
@@ -199,13 +207,15 @@ export class StoreThread {
         return
       }
       case 'written': {
-        const calls = this.#sent.shift()?.calls ?? []
-        for (const [call, fault] of message.refused) calls[call]?.reject(errorOf(this.#file, fault))
-        for (const { resolve } of calls) resolve()
+        this.#tell(Infinity)
+        this.#written = this.#sent.shift()?.calls ?? []
+        for (const [call, fault] of message.refused) this.#written[call]?.reject(errorOf(this.#file, fault))
+        this.#tell(Math.max(leastPart, Math.ceil(this.#written.length / parts)))
         this.#afterCommit()
         break
       }
       case 'unwritten':
+        this.#tell(Infinity)
         for (const { reject } of this.#sent.shift()?.calls ?? []) reject(errorOf(this.#file, message.fault))
         this.#afterCommit()
         break
@@ -222,6 +232,16 @@ export class StoreThread {
         return message satisfies never
     }
     this.#keepAlive()
+  }
+
+  /** Tells so many of those whose calls are written, and the others after what these append. */
+  #tell(count: number): void {
+    for (const { resolve } of this.#written.splice(0, count)) resolve()
+    if (this.#written.length === 0) return
+    systemScheduler.later(() => {
+      this.#send()
+      this.#tell(count)
+    })
   }
 
   #answered(id: number): Asked | undefined {
