@@ -6,7 +6,7 @@ import type { Message } from '../core/message.ts'
 import type { Random } from '../core/random.ts'
 import type { DiscoveryKey, EscalationOutcome, EscalationRequest } from '../core/services.ts'
 import type { ActorContext } from './actor-context.ts'
-import { currentContext, runAsync } from './ambient.ts'
+import { currentContext, outside, runAsync } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { AnyDefinition, SpawnOptions } from './definition.ts'
@@ -44,6 +44,18 @@ export const detachedIn =
     if (handler?.waits === 'blocks') context.waits = 'blocks'
     return runAsync(context, run)
   }
+
+/** The same for a time when its incarnation may have ended, which is nothing to what it said before. */
+const unfenced = (output: Output): Output => ({
+  release: () => {
+    outside(() => {
+      output.release()
+    })
+  },
+  refuse: (error) => {
+    output.refuse(error)
+  },
+})
 
 /**
  * The context of one message: fresh for each, so that a handler that goes on after an `await` still sees its own. Its
@@ -301,9 +313,9 @@ export class MessageContext implements ActorContext {
   letOut(output: Output): void {
     const { turn } = this
     const { record } = this.cell
-    if (turn !== undefined) turn.hold(output)
-    else if (record !== undefined) record.release(output)
-    else output.release()
+    if (record === undefined) output.release()
+    else if (turn === undefined) record.release(unfenced(output))
+    else turn.hold(turn.isOver ? unfenced(output) : output)
   }
 
   /** In a durable actor it comes about with the end of the handler, unless that fails. */

@@ -2,6 +2,7 @@ import type { TimerHandle } from '../../core/clock.ts'
 import { eventChannels } from '../../core/events.ts'
 import type { Message } from '../../core/message.ts'
 import type { JournalEntry } from '../../core/journal.ts'
+import { JournalCorruptError } from '../../core/journal-errors.ts'
 import type { Cell } from '../cell.ts'
 import { parseInput } from '../input.ts'
 import { Envelope, isInJournal } from '../envelope.ts'
@@ -64,7 +65,7 @@ export class Recovery {
     this.#migrator = new Migrator(record.stream, record.options)
   }
 
-  /** Rejects with `REPLAY_DIVERGED`, `VERSION_MISMATCH`, `STREAM_MISMATCH`, or as the journal does. */
+  /** Rejects with `REPLAY_DIVERGED`, `VERSION_MISMATCH`, `STREAM_MISMATCH`, `JOURNAL_CORRUPT`, or as the journal does. */
   async run(): Promise<void> {
     const { stream, port } = this.#record
     const { clock } = this.#cell.kernel
@@ -75,11 +76,13 @@ export class Recovery {
     if (snapshot !== undefined) this.#restore(snapshot.seq, snapshot.version, snapshot.body)
     for (let page = entries; ; page = await port.journal.read(stream, this.#seq)) {
       for (const entry of page) {
+        if (entry.seq !== this.#seq + 1) throw this.#missing()
         const replayed = this.#apply(entry)
         if (replayed !== undefined) await replayed
         if (this.#cell.status === 'stopped') return
       }
       if (this.#seq >= lastSeq) break
+      if (page.length === 0 && page !== entries) throw this.#missing()
     }
     this.#finish()
     const events = eventChannels.recovered
@@ -92,6 +95,12 @@ export class Recovery {
       snapshotSeq: snapshot?.seq ?? 0,
       durationMs: clock.now() - startMs,
     })
+  }
+
+  /** The journal says that there are more entries than it has. */
+  #missing(): JournalCorruptError {
+    const { stream } = this.#record
+    return new JournalCorruptError(`of ${stream}`, `after entry ${this.#seq}`, 'the next entry is missing')
   }
 
   #beginNew(): void {

@@ -58,10 +58,12 @@ export class Script {
 
   /**
    * The outcome of an effect that the handler asks for: undefined when the journal has none and it may run.
-   * @throws {ReplayDivergedError} `REPLAY_DIVERGED` when the message was handled without that effect.
+   * @throws {ReplayDivergedError} `REPLAY_DIVERGED` when the message was handled without that effect, and once it has
+   * diverged, whatever the handler made of that.
    */
   take(key: string): Promise<Outcome> | undefined {
     const { stream, endSeq } = this
+    if (this.#diverged !== undefined) throw this.#diverged
     const at = this.#begun.findIndex(({ intent }) => intent.key === key)
     const [begun] = at === -1 ? [] : this.#begun.splice(at, 1)
     const ended = this.#ended.find(({ outcome, resolve }) => outcome.key === key && resolve === undefined)
@@ -70,8 +72,7 @@ export class Script {
       if (endSeq === undefined) return undefined
       if (begun === undefined) {
         const what = `the handler waits for effect '${key}', which it did not then`
-        this.#diverged ??= new ReplayDivergedError(stream, endSeq, what)
-        throw this.#diverged
+        throw (this.#diverged = new ReplayDivergedError(stream, endSeq, what))
       }
       this.#open.push(begun)
       this.onStuck()

@@ -207,18 +207,99 @@ test('given a raised version, then states may differ from then on, while effects
   expect((await replayed(raised, life)).answer).toBe(31)
 })
 
-test('given a message that was being handled, when its handler has changed, then it is found at its end', async () => {
-  const waits = changing(async (effect) => {
-    await effect('one', () => 1)
-    await effect('two', () => new Promise(() => undefined), { idempotent: true })
+describe('given a message that was being handled when the process ended', () => {
+  const never = new Promise<never>(() => undefined)
+  const twice = { idempotent: true }
+  const before = (two: () => unknown): Changing =>
+    changing(async (effect) => {
+      await effect('one', () => 1)
+      await effect('two', two, twice)
+    })
+
+  test.each<[string, (effect: Effect) => unknown, RegExp]>([
+    ['does not ask for an effect that has ended', (effect) => effect('two', () => 2, twice), /without effect 'one'/],
+    ['does nothing', () => undefined, /without effect 'one'/],
+    ['catches that', calm('three', 'four'), /without effect 'one'/],
+    ['does something new first', (effect) => effect('three', () => 3), /without effect 'one'/],
+    ['does something new in between', calm('one', 'three', 'two'), /without effect 'two'/],
+    [
+      'fails before it is there',
+      () => {
+        throw new TypeError('new bug')
+      },
+      /without effect 'one'/,
+    ],
+    [
+      'makes another failure of it',
+      async (effect) => {
+        try {
+          await effect('three', () => 3)
+        } catch {
+          throw new TypeError('wrapped')
+        }
+      },
+      /without effect 'one'/,
+    ],
+  ])(
+    'when its handler has changed and %s, then nothing is written, the actor stays down, and the code before can go on',
+    async (_, go, text) => {
+      const life = await lived(before(() => never))
+      const was = await loaded(life.world.journal, stream)
+      const { t, answer, failures } = await replayed(changing(go), life)
+      await t.advance(60_000)
+      expect(answer).toMatchObject({ code: expect.stringMatching(/TARGET_DOWN|ASK_TIMEOUT/) as unknown })
+      expect(failures[0]).toMatchObject({ code: 'REPLAY_DIVERGED', message: expect.stringMatching(text) as unknown })
+      expect(t.runtime.deadLetters.recent()).not.toContainEqual(expect.objectContaining({ message: { type: 'go' } }))
+      expect((await loaded(life.world.journal, stream)).entries).toEqual(was.entries)
+      await using later = await createTestRuntime({ journal: life.world.journal, clock: clockAfter(t.clock) })
+      expect(
+        await later.until(
+          later.runtime
+            .get(
+              before(() => 2),
+              'a',
+            )
+            .ask({ type: 'total' }),
+        ),
+      ).toBe(2)
+    },
+  )
+
+  test('when its handler fails as it did not before, and asks for all before, then it is given up', async () => {
+    const life = await lived(before(() => never))
+    const failing = before(() => {
+      throw new TypeError('new bug')
+    })
+    const { t, failures } = await replayed(failing, life)
+    expect(failures[0]).toMatchObject({ code: 'EFFECT_FAILED' })
+    expect(await t.until(t.runtime.get(failing, 'a').ask({ type: 'total' }))).toBe(1)
   })
-  const changed = changing(async (effect) => {
-    await effect('two', () => 2, { idempotent: true })
-  })
-  const life = await lived(waits)
-  const { failures } = await replayed(changed, life)
-  expect(failures[0]).toMatchObject({
-    code: 'REPLAY_DIVERGED',
-    message: expect.stringContaining("without effect 'one'") as unknown,
-  })
+})
+
+test('given a message that was handled, when its handler sets it aside by now, then that is another replay', async () => {
+  const holding = (holds: boolean) =>
+    defineActor({
+      name: 'changing',
+      durable: true,
+      protocol,
+      state: () => 0,
+      on: {
+        go: ({ stash }) => {
+          if (holds) stash()
+        },
+        add: ({ state, message: { by } }) => state + by,
+        total: ({ state, reply }) => {
+          reply(state)
+        },
+      },
+    })
+  const world = disk()
+  const t = await createTestRuntime({ journal: world.journal })
+  await t.until(t.runtime.get(holding(false), 'a').tell({ type: 'go' }, { durable: true }))
+  await t.settle()
+  await using next = await createTestRuntime({ journal: world.journal, clock: clockAfter(t.clock) })
+  const asked = next.runtime.get(holding(true), 'a').ask({ type: 'total' })
+  expect(await next.until(asked.catch(String))).toMatch(
+    /REPLAY_DIVERGED|ReplayDiverged.*stash\(\) of a message that was handled/,
+  )
 })

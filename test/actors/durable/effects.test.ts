@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { defineActor, message, question, type EffectOptions, type EffectRun, type Resolution } from 'echelon'
+import {
+  defineActor,
+  message,
+  question,
+  type EchelonError,
+  type EffectOptions,
+  type EffectRun,
+  type Resolution,
+} from 'echelon'
 import { createTestRuntime } from 'echelon/testing'
 import { clockAfter, disk, entriesOf, kindsOf } from './disk.ts'
 import { atEveryCommit, killed } from './lives.ts'
@@ -336,4 +344,94 @@ test('given an effect in an actor that is not durable, then it runs each time, a
   expect(await t.until(ref.ask({ type: 'go', fails: false }))).toBe(1)
   expect(await t.until(ref.ask({ type: 'go', fails: false }))).toBe(2)
   expect(await t.until(ref.ask({ type: 'go', fails: true }))).toBe('RangeError: as it is')
+})
+
+describe('given an effect in doubt whose message was given up, when a later message asks for it', () => {
+  let isFirstLife = true
+  /** A message is given up while `y` runs, which never ends in its first life; others keep what `y` came to. */
+  const asker = (call: () => unknown, options: EffectOptions = {}) =>
+    defineActor({
+      name: 'asker',
+      durable: true,
+      protocol: { both: message(), again: message(), log: question({}, z.unknown()) },
+      state: (): readonly unknown[] => [],
+      on: {
+        both: async ({ effect }) => {
+          await Promise.all([
+            effect('x', () => Promise.reject(new Error('x fails')), options),
+            effect('y', () => (isFirstLife ? never : call()), options),
+          ])
+        },
+        again: async ({ state, effect, clock }) => {
+          const atMs = clock.wallNow()
+          const y = await effect('y', call, options).catch((error: unknown) => (error as EchelonError).code)
+          return [...state, y, clock.wallNow() - atMs]
+        },
+        log: ({ state, reply }) => {
+          reply([...state])
+        },
+      },
+    })
+
+  const ways: readonly (readonly [string, () => unknown, EffectOptions, Resolution | undefined, unknown])[] = [
+    ['runs again and fails', () => Promise.reject(new Error('no')), { idempotent: true }, undefined, 'EFFECT_FAILED'],
+    ['runs again and succeeds', () => 'did', { idempotent: true }, undefined, 'did'],
+    ['may run again and fails', () => Promise.reject(new Error('no')), {}, { kind: 'retry' }, 'EFFECT_FAILED'],
+    [
+      'has failed',
+      () => Promise.reject(new Error('no')),
+      {},
+      { kind: 'failed', error: new Error('no') },
+      'EFFECT_FAILED',
+    ],
+    ['has succeeded', () => 'found', {}, { kind: 'value', value: 'found' }, 'found'],
+  ]
+  test.each(ways)('and it %s, then every later life comes to the same', async (_, call, options, resolution, y) => {
+    const definition = asker(call, options)
+    const rule = resolution === undefined ? {} : { onInDoubt: () => resolution }
+    await atEveryCommit({
+      ...rule,
+      definitions: [definition],
+      act: async (t) => {
+        isFirstLife = true
+        const ref = t.runtime.get(definition, 'a')
+        ref.tell({ type: 'both' })
+        await t.settle()
+        ref.kill()
+        isFirstLife = false
+        await t.advance(5000)
+        ref.tell({ type: 'again' })
+        await t.settle()
+      },
+      check: async (t, { isWhole }) => {
+        const ref = t.runtime.get(definition, 'a')
+        const log = await t.until(ref.ask({ type: 'log' }))
+        expect([[], [y, 0]]).toContainEqual(log)
+        if (isWhole) expect(log).toEqual([y, 0])
+      },
+    })
+  })
+
+  test('and a person decides, then it is in doubt since it began first', async () => {
+    const definition = asker(() => never)
+    const world = disk()
+    const first = await killed(world, async (t) => {
+      t.runtime.get(definition, 'a').tell({ type: 'both' })
+      await t.settle()
+    })
+    const beganAtMs = first.wallNow()
+    first.advanceBy(1000)
+    const again = await killed(
+      world,
+      async (t) => {
+        t.runtime.get(definition, 'a').tell({ type: 'again' })
+        await t.settle()
+        expect(t.runtime.inDoubt).toMatchObject([{ key: 'y', beganAtMs }])
+      },
+      { clock: first },
+    )
+    await using next = await createTestRuntime({ journal: world.journal, clock: again, definitions: [definition] })
+    await next.advance(1000)
+    expect(next.runtime.inDoubt).toMatchObject([{ key: 'y', beganAtMs }])
+  })
 })

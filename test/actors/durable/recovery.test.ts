@@ -199,6 +199,39 @@ describe('replay', () => {
     expect(calls.filter((call) => call === 'read')).toHaveLength(2)
   })
 
+  test.each<[string, (page: readonly JournalEntry[]) => readonly JournalEntry[]]>([
+    ['ends early', () => []],
+    ['begins late', (page) => page.slice(1)],
+    ['has a gap', (page) => page.filter((_, i) => i !== 5)],
+    ['is read twice', (page) => [...page.slice(0, 5), ...page]],
+  ])('given a journal that %s, then the actor is not brought back, and the place is named', async (_, spoil) => {
+    const world = disk()
+    const first = await createTestRuntime({ journal: world.journal })
+    const definition = notes(10_000)
+    for (let i = 0; i < 3000; i += 1) first.runtime.get(definition, 'a').tell({ type: 'count' })
+    await first.settle()
+    const spoiled: JournalSource = {
+      ...world.journal,
+      open: async (host) => {
+        const journal = await world.journal.open(host)
+        const read: typeof journal.read = async (...args) => spoil(await journal.read(...args))
+        return new Proxy(journal, {
+          get: (target, name) => {
+            if (name === 'read') return read
+            const member: unknown = Reflect.get(target, name)
+            return typeof member === 'function' ? (member.bind(target) as unknown) : member
+          },
+        })
+      },
+    }
+    await using next = await createTestRuntime({ journal: spoiled, clock: clockAfter(first.clock) })
+    const asked = next.runtime.get(definition, 'a').ask({ type: 'ask' }, { timeoutMs: 60_000 })
+    expect(await next.until(asked.catch((error: unknown) => error))).toMatchObject({
+      code: 'TARGET_DOWN',
+      reason: { error: { code: 'JOURNAL_CORRUPT', where: expect.stringMatching(/^after entry \d+$/) as unknown } },
+    })
+  })
+
   test('given a very long past, then it says how far it is', async () => {
     const body = '{"message":{"type":"count"}}'
     const entries = Array.from({ length: 25_001 }, (_, i) => ({
