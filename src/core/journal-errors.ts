@@ -69,7 +69,7 @@ export class JournalLockedError extends EchelonError {
   readonly owner: LeaseOwner
   constructor(location: string, owner: LeaseOwner) {
     super(
-      `The journal ${location} belongs to process ${owner.pid} on ${owner.host} (node '${owner.node}'): stop it first, or take over with takeOver, which fences it`,
+      `The journal ${location} belongs to process ${owner.pid} on ${owner.host} (node '${owner.node}'): stop it first. If it hangs, a program that opens it with takeOver: true fences it`,
     )
     this.owner = owner
   }

@@ -85,10 +85,11 @@ export function runEffect(
   const { record } = cell
   const call: EffectFunction<unknown> = (run) => detached(() => fn(run))
   if (record === undefined) return attempts(cell, key, call, options)
-  const twin = record.running.get(key)
+  const orphan = record.orphans.get(key)
+  const twin = orphan ?? record.running.get(key)
   if (twin !== undefined) {
-    if (turnOf.get(twin) === turn) return twin
-    // It lost a race in a message before. Once it has ended, it is asked for like any other.
+    if (orphan === undefined && turnOf.get(twin) === turn) return twin
+    // It lost a race in a message before, or that one is over. Once it has ended, it is asked for like any other.
     const again = (): Promise<unknown> => runEffect(cell, turn, key, fn, options, detached, interrupted)
     return twin.then(again, again)
   }
@@ -100,6 +101,22 @@ export function runEffect(
   }
   running.then(over, over)
   return running
+}
+
+/**
+ * Settles what a life before left behind: effects without an outcome that no message and no chart waits for any more.
+ * What became of one is asked about once, and only noted: one that is to be tried again is so when somebody asks for it.
+ */
+export function settleOrphans(cell: Cell, record: DurableRecord): void {
+  const { ledger, running, orphans } = record
+  const nothing = (): undefined => undefined
+  for (const { key, of } of ledger.intents.values()) {
+    if (running.has(key) || (of !== undefined && ledger.pending.has(of))) continue
+    const over = (): void => {
+      orphans.delete(key)
+    }
+    orphans.set(key, new Effect(cell, record, undefined, key, nothing, {}, nothing).settle().then(over, over))
+  }
 }
 
 /** The message that began a running effect. */
@@ -155,6 +172,11 @@ class Effect {
     return outlet === undefined ? this.#valueOf(outcome) : this.#show(outcome, outlet)
   }
 
+  /** Nobody waits for it any more: it is not run, but what became of it is known afterwards. */
+  async settle(): Promise<void> {
+    if ((await this.#begin()) === undefined) this.#noteFailure(new Error('not tried again: its message is over'))
+  }
+
   /** What came of it in the life before. */
   async #again(script: Script, outcome: Outcome): Promise<unknown> {
     this.#record.ledger.outcome(outcome)
@@ -205,7 +227,7 @@ class Effect {
     const before = record.ledger.intents.get(this.#key)
     const turn = this.#turn
     if (turn !== undefined) turn.of ??= record.received(turn.received)
-    const isMine = before !== undefined && before.of === turn?.of
+    const isMine = before !== undefined && (turn === undefined || before.of === turn.of)
     const idempotent = before?.idempotent === true || this.#options.idempotent === true
     // What an earlier message began and left in doubt is begun by this one too: a replay looks for it here.
     if (!isMine) this.#noteIntent(idempotent)

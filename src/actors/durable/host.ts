@@ -9,6 +9,7 @@ import type { HandlerLogic } from '../handler-logic.ts'
 import { isPromise } from '../handler-logic.ts'
 import type { Host } from '../host.ts'
 import { leanHost } from '../lean-host.ts'
+import { settleOrphans } from './effects.ts'
 import { JournalMissingError, NotReplayableError } from './errors.ts'
 import { DurableRecord } from './record.ts'
 import { Recovery, type Rebuild } from './recovery.ts'
@@ -79,6 +80,7 @@ function letIn(cell: Cell, record: DurableRecord): void {
   // What came meanwhile, after whatever its first step has written.
   for (const item of cell.queue?.waiting ?? []) if (item instanceof Envelope) record.accept(item)
   if (cell.definition.handlesSignal('actor.started')) cell.lane.forceFirst({ type: 'actor.started' })
+  settleOrphans(cell, record)
   record.alarm.resume()
   record.port.activated(record)
   cell.unblock()

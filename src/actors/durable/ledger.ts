@@ -107,9 +107,8 @@ export class Ledger {
 
   /** When the actor is wanted back at the latest: now when its work is not done, or when its first timer is due. */
   wakeAtMs(nowMs: number): number | null {
-    if (this.pending.size > 0) return nowMs
-    // Those of a message are wanted with it; a chart goes on with its own.
-    for (const { of } of this.intents.values()) if (of === undefined) return nowMs
+    // An effect without an outcome is that of a message or a chart which goes on with it, or has to be asked about.
+    if (this.pending.size > 0 || this.intents.size > 0) return nowMs
     if (this.#firstDueMs === undefined) {
       this.#firstDueMs = Infinity
       for (const { dueMs } of this.#timers.values()) if (dueMs < this.#firstDueMs) this.#firstDueMs = dueMs

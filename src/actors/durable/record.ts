@@ -71,6 +71,8 @@ export class DurableRecord {
   readonly #open = new Set<number>()
   /** Effects that run now. */
   readonly running = new Map<string, Promise<unknown>>()
+  /** Effects whose message is over, while somebody is asked what became of them. */
+  readonly orphans = new Map<string, Promise<void>>()
   /** Whether something else of its logic is going on: what a chart invoked, or waits for. */
   hasOwnWork: () => boolean = () => false
   /** Monotonic milliseconds when it last had something to do. */

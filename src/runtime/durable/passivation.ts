@@ -65,8 +65,8 @@ export class Passivation {
   }
 }
 
-function isBusy({ cell, isQuiet, ledger, hasOwnWork }: DurableRecord): boolean {
-  if (!cell.isQuiet || !isQuiet || cell.hasSetAside || hasOwnWork()) return true
+function isBusy({ cell, isQuiet, ledger, orphans, hasOwnWork }: DurableRecord): boolean {
+  if (!cell.isQuiet || !isQuiet || cell.hasSetAside || orphans.size > 0 || hasOwnWork()) return true
   if (ledger.timers.size > 0 || (cell.madeParts?.timers?.size ?? 0) > 0) return true
   return (cell.children?.size ?? 0) > 0
 }

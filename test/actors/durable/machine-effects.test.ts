@@ -403,7 +403,7 @@ describe('effects that are stopped', () => {
     expect([runs, ref.snapshot.value]).toEqual([2, 'idle'])
   })
 
-  test('given an effect that was stopped and of which nobody knows, when it is wanted again after a restart, then it is in doubt', async () => {
+  test('given an effect that was stopped and of which nobody knows, then it is in doubt after a restart, once, wanted again or not', async () => {
     const lab = new Lab()
     let runs = 0
     const shop = shopOf(() => {
@@ -418,11 +418,14 @@ describe('effects that are stopped', () => {
     const second = await lab.start()
     const ref = second.runtime.get(shop, 's')
     expect(await second.until(ref.ask({ type: 'look' }))).toBe('"idle"')
-    expect(second.runtime.inDoubt).toEqual([])
+    expect(second.runtime.inDoubt).toMatchObject([{ key: 'charge apple' }])
     ref.tell({ type: 'buy' })
     await second.settle()
     expect(second.runtime.inDoubt).toMatchObject([{ key: 'charge apple' }])
     expect(runs).toBe(1)
+    second.runtime.inDoubt[0]?.settle({ kind: 'retry' })
+    await second.settle()
+    expect(runs).toBe(2)
   })
 })
 
