@@ -4,6 +4,7 @@ import type { Cell } from '../cell.ts'
 import { detachedIn } from '../context.ts'
 import { hostedOf } from '../hosted.ts'
 import { runEffect, type EffectOptions, type EffectRun } from './effects.ts'
+import { failureOf, type DurableRecord } from './record.ts'
 
 /** What an effect of a chart is given: what the chart invokes it with, and what every effect is given. */
 export interface InvokedEffect<Input> extends EffectRun {
@@ -55,6 +56,12 @@ export function effectLogic<Output, Input = undefined>(
   })
   effectLogics.add(logic)
   return logic
+}
+
+/** A chart is done: nobody waits any more for what its effects come to, and none of them brings it back. */
+export function giveUpEffects(record: DurableRecord): void {
+  const error = failureOf(new Error('given up: its chart is done'))
+  for (const key of [...record.ledger.intents.keys()]) record.outcome({ key, error }, undefined)
 }
 
 /** What stops the effects that charts run. */

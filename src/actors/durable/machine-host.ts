@@ -9,6 +9,7 @@ import type { Host } from '../host.ts'
 import { snapshotOf, type Hosted } from '../hosted.ts'
 import { reportInterrupted } from '../restore.ts'
 import { createHosted, rootHost, startHosted } from '../root-host.ts'
+import { giveUpEffects } from './effect-logic.ts'
 import { bringBack, closeRecord, openRecord } from './host.ts'
 import { ChartRebuild } from './machine-rebuild.ts'
 import { recordedMachine, Recorder, recorderOf } from './machine-recorder.ts'
@@ -22,7 +23,7 @@ import type { DurableRecord } from './record.ts'
  *
  * 1. A live chart and one that was brought back have the same state, the same delays and the same children at work.
  * 2. An action runs once for each time that its turn is not on disk yet: never again after that.
- * 3. A chart that is done takes nothing more: what its journal still has is given up.
+ * 3. A chart that is done takes nothing more: the messages that its journal still has are given up, and its effects too.
  */
 export function durableMachineHost(machine: AnyStateMachine): Host {
   const recorded = recordedMachine(machine)
@@ -63,6 +64,7 @@ function begin(cell: Cell, record: DurableRecord, machine: AnyStateMachine, rebu
   }
   if (snapshotOf(hosted.actor).status !== 'done') return
   giveUpMessages(cell, record)
+  giveUpEffects(record)
   cell.stopSelf(exits.normal)
 }
 

@@ -5,6 +5,7 @@ import type { Cell } from '../cell.ts'
 import { MessageContext } from '../context.ts'
 import { hostedIn, snapshotOf, type Hosted } from '../hosted.ts'
 import { watchedMachine } from '../machine-guard.ts'
+import { giveUpEffects } from './effect-logic.ts'
 import { NotReplayableError } from './errors.ts'
 import { ChartDelays } from './machine-delays.ts'
 import { checkChildren, childrenOf, isChildEnd, keptEvent, keptState, type ChildEnds } from './machine-state.ts'
@@ -151,6 +152,7 @@ export class Recorder {
     if (after.status === 'done') delays.cancelAll(this.#record.ledger)
     const changed = after !== before || isChildEnd(event)
     this.#record.handled(turn, keptState(this.#machine, after, this.#ends), changed)
+    if (after.status === 'done') giveUpEffects(this.#record)
   }
 
   /** A message that is set aside stays where it was: in the mailbox, or in the journal too. */

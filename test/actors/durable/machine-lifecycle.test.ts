@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { child, defineActor, message, question, supervisor, type AnyRef } from 'echelon'
 import { assign, fromPromise, raise } from 'xstate'
+import { memoryJournal } from '../../../src/journal/memory.ts'
+import { createTestRuntime } from 'echelon/testing'
 import { delaysOf, Lab } from './machine-lab.ts'
 
 /* Beginnings and ends of durable charts: done, crashed, restarted, sent out of memory, under a supervisor. */
@@ -139,6 +141,65 @@ describe('charts that are done', () => {
     await t.advance(10_000)
     expect(await lab.wakeAtMs(path)).toBe(null)
     expect((await lab.entries(path)).map(({ kind }) => kind)).toEqual(['created'])
+  })
+
+  /** A chart that an effect is at work in until it is done. */
+  const working = (work: (signal: AbortSignal) => unknown) =>
+    defineActor({
+      name: 'chart',
+      durable: true,
+      protocol,
+      machine: ({ setup, effect }) =>
+        setup({ actors: { slow: effect('slow', ({ signal }) => work(signal)) } }).createMachine({
+          invoke: { src: 'slow' },
+          initial: 'open',
+          states: { open: { on: { finish: 'over' } }, over: { type: 'final' } },
+        }),
+    })
+
+  test.each<[string, (signal: AbortSignal) => unknown]>([
+    ['takes no notice', () => new Promise(() => undefined)],
+    [
+      'ends when it is told',
+      (signal) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new Error('aborted'))
+          })
+        }),
+    ],
+  ])('given an effect at work that %s, then it is over with its chart, which is not woken for it', async (_, work) => {
+    const lab = new Lab()
+    const chart = working(work)
+    const first = await lab.start({ definitions: [chart] })
+    first.runtime.get(chart, 'c').tell({ type: 'note' })
+    await first.settle()
+    first.runtime.get(chart, 'c').tell({ type: 'finish' })
+    await first.settle()
+    expect(await lab.wakeAtMs(path)).toBe(null)
+    const t = await lab.start({ definitions: [chart] })
+    await t.advance(10_000)
+    expect([t.runtime.ref(path), t.runtime.inDoubt]).toEqual([undefined, []])
+  })
+
+  test('given a journal that does not say what became of its effect, then the next process says that it is over', async () => {
+    const lab = new Lab()
+    const chart = working(() => new Promise(() => undefined))
+    const first = await lab.start()
+    first.runtime.get(chart, 'c').tell({ type: 'finish' })
+    await first.settle()
+    const entries = (await lab.entries(path)).filter(({ kind }) => kind !== 'outcome')
+    const source = memoryJournal()
+    const journal = await source.open({ node: 'before', clock: lab.clock })
+    await journal.append([{ stream: path, expectedSeq: 0, entries, blobs: [], snapshot: undefined, wakeAtMs: 0 }])
+    await journal.close()
+    await using t = await createTestRuntime({ journal: source, clock: lab.clock, definitions: [chart] })
+    let recovered = 0
+    t.runtime.on('recovered', () => (recovered += 1))
+    await t.advance(10_000)
+    expect([recovered, t.runtime.ref(path), t.runtime.inDoubt]).toEqual([0, undefined, []])
+    const reader = await source.openReadOnly({ node: 'reader', clock: lab.clock })
+    expect((await reader.load(path)).wakeAtMs).toBe(null)
   })
 })
 
