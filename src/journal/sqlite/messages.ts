@@ -44,14 +44,18 @@ export interface Operations {
 export type Operation = keyof Operations
 
 export interface Question {
-  readonly kind: 'ask'
   readonly id: number
   readonly operation: Operation
   readonly args: readonly unknown[]
 }
 
+export type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly fault: Fault }
+
 /** To the thread of the store. `nowMs`: the wall clock of the host, which leases are measured by. */
-export type ToStore = (Question | { readonly kind: 'append'; readonly packed: Packed }) & { readonly nowMs: number }
+export type ToStore = (
+  | { readonly kind: 'ask'; readonly questions: readonly Question[] }
+  | { readonly kind: 'append'; readonly packed: Packed }
+) & { readonly nowMs: number }
 
 /** From the thread of the store. */
 export type FromStore =
@@ -61,7 +65,6 @@ export type FromStore =
   /** The oldest batch of calls is on disk, except for those that were refused, by their number. */
   | { readonly kind: 'written'; readonly refused: readonly (readonly [call: number, fault: Fault])[] }
   | { readonly kind: 'unwritten'; readonly fault: Fault }
-  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'refusal'; readonly id: number; readonly fault: Fault }
+  | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
   /** Nothing more will be written. */
   | { readonly kind: 'failed'; readonly fault: Fault }

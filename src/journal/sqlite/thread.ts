@@ -3,7 +3,7 @@ import { JournalClosedError, JournalFailedError } from '../../core/journal-error
 import type { Append, JournalHost } from '../../core/journal.ts'
 import { systemScheduler } from '../../core/scheduler.ts'
 import { errorOf } from './faults.ts'
-import type { FromStore, Operation, Operations, StoreSetup, ToStore } from './messages.ts'
+import type { Answer, FromStore, Operation, Operations, Question, StoreSetup, ToStore } from './messages.ts'
 import { Packer } from './packing.ts'
 
 /** Entries that are worth a commit of their own while another is on its way; fewer wait for it, and save a sync. */
@@ -58,6 +58,7 @@ export class StoreThread {
   readonly #opening: number
   readonly #questions = new Map<number, Asked>()
   #asked = 0
+  #unasked: Question[] = []
   /** What is not on its way yet, and what is. Oldest first. */
   #gathered: Batch[] = []
   #sent: Batch[] = []
@@ -118,14 +119,7 @@ export class StoreThread {
       if (batch === undefined || batch.packer.entries >= fullBatch) this.#gathered.push((batch = new Batch()))
       batch.packer.add(call)
       batch.calls.push({ resolve, reject })
-      this.#keepAlive()
-      if (this.#isSending) return
-      this.#isSending = true
-      // Everything that this turn of the event loop appends goes together.
-      systemScheduler.later(() => {
-        this.#isSending = false
-        this.#send()
-      })
+      this.#sendSoon()
     })
   }
 
@@ -134,8 +128,8 @@ export class StoreThread {
       if (this.#isGone) throw this.#ended()
       this.#asked += 1
       this.#questions.set(this.#asked, { resolve, reject })
-      this.#post({ kind: 'ask', id: this.#asked, operation, args, nowMs: this.#host.clock.wallNow() })
-      this.#keepAlive()
+      this.#unasked.push({ id: this.#asked, operation, args })
+      this.#sendSoon()
     })
   }
 
@@ -172,6 +166,25 @@ export class StoreThread {
   async kill(): Promise<void> {
     this.#isClosing = true
     await this.#worker.terminate()
+  }
+
+  /** Everything of this turn of the event loop goes together. */
+  #sendSoon(): void {
+    this.#keepAlive()
+    if (this.#isSending) return
+    this.#isSending = true
+    systemScheduler.later(() => {
+      this.#isSending = false
+      this.#ask()
+      this.#send()
+    })
+  }
+
+  /** Before what is to be written: it takes less time. */
+  #ask(): void {
+    if (this.#unasked.length === 0 || this.#isGone) return
+    this.#post({ kind: 'ask', questions: this.#unasked, nowMs: this.#host.clock.wallNow() })
+    this.#unasked = []
   }
 
   #send(): void {
@@ -219,11 +232,8 @@ export class StoreThread {
         for (const { reject } of this.#sent.shift()?.calls ?? []) reject(errorOf(this.#file, message.fault))
         this.#afterCommit()
         break
-      case 'answer':
-        this.#answered(message.id)?.resolve(message.value as never) // as `ask` typed it
-        break
-      case 'refusal':
-        this.#answered(message.id)?.reject(errorOf(this.#file, message.fault))
+      case 'answers':
+        for (const answer of message.answers) this.#answered(answer)
         break
       case 'failed':
         this.#fail(errorOf(this.#file, message.fault))
@@ -244,10 +254,11 @@ export class StoreThread {
     })
   }
 
-  #answered(id: number): Asked | undefined {
-    const question = this.#questions.get(id)
-    this.#questions.delete(id)
-    return question
+  #answered(answer: Answer): void {
+    const question = this.#questions.get(answer.id)
+    this.#questions.delete(answer.id)
+    if ('fault' in answer) question?.reject(errorOf(this.#file, answer.fault))
+    else question?.resolve(answer.value as never) // as `ask` typed it
   }
 
   #afterCommit(): void {

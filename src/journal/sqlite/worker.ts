@@ -3,7 +3,7 @@ import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from '
 import { systemClock } from '../../core/clock.ts'
 import { systemScheduler } from '../../core/scheduler.ts'
 import { faultOf, type Fault } from './faults.ts'
-import type { FromStore, Question, StoreSetup, ToStore } from './messages.ts'
+import type { Answer, FromStore, Question, StoreSetup, ToStore } from './messages.ts'
 import { Store } from './store.ts'
 import { unpack, type Packed } from './packing.ts'
 
@@ -17,6 +17,9 @@ interface Task {
 const beatMs = 1000
 /** Batches that are written at most before it is looked at anything else. */
 const mostBatches = 100
+
+/** Milliseconds of work whose answers go together: more at once would hold up the thread that takes them. */
+const togetherMs = 1
 
 /**
  * Milliseconds for which this thread looks for the next batch before it goes to sleep. Whoever waits for one append before
@@ -46,16 +49,18 @@ function serve(port: MessagePort, setup: StoreSetup): void {
     return
   }
   const tasks: Task[] = []
+  const answers: Answer[] = []
+  let answersSinceMs = 0
   post({ kind: 'opened' })
   port.on('message', (first: ToStore) => {
     let next: ToStore | undefined = first
     for (let batches = 0; next !== undefined; batches += 1) {
       store.timeIs(next.nowMs)
-      if (next.kind === 'ask') {
-        begin(next)
-        return
+      if (next.kind === 'append') commit(next.packed)
+      else {
+        for (const question of next.questions) begin(question)
+        sendAnswers()
       }
-      commit(next.packed)
       if (tasks.length > 0 || batches === mostBatches) return
       next = awaited(port)
     }
@@ -83,10 +88,11 @@ function serve(port: MessagePort, setup: StoreSetup): void {
     if (operation === 'close') {
       try {
         store.close()
-        post({ kind: 'answer', id, value: undefined })
+        answer({ id, value: undefined })
       } catch (error) {
-        post({ kind: 'refusal', id, fault: faultOf(error) })
+        answer({ id, fault: faultOf(error) })
       }
+      sendAnswers()
       tasks.length = 0
       systemClock.clearTimeout(timer)
       port.close()
@@ -95,8 +101,19 @@ function serve(port: MessagePort, setup: StoreSetup): void {
     try {
       start({ id, steps: store.begin(operation, args) })
     } catch (error) {
-      post({ kind: 'refusal', id, fault: faultOf(error) })
+      answer({ id, fault: faultOf(error) })
     }
+  }
+
+  function answer(given: Answer): void {
+    const nowMs = systemClock.now()
+    if (answers.length === 0) answersSinceMs = nowMs
+    answers.push(given)
+    if (nowMs - answersSinceMs >= togetherMs) sendAnswers()
+  }
+
+  function sendAnswers(): void {
+    if (answers.length > 0) post({ kind: 'answers', answers: answers.splice(0) })
   }
 
   function start(task: Task): void {
@@ -111,13 +128,17 @@ function serve(port: MessagePort, setup: StoreSetup): void {
       try {
         const { done, value } = steps.next()
         if (done !== true) continue
-        if (id !== undefined) post({ kind: 'answer', id, value })
+        if (id !== undefined) answer({ id, value })
       } catch (error) {
-        if (id !== undefined) post({ kind: 'refusal', id, fault: faultOf(error) })
+        if (id !== undefined) answer({ id, fault: faultOf(error) })
       }
       tasks.splice(tasks.indexOf(task), 1)
     }
-    if (tasks.length > 0) systemScheduler.later(step)
+    if (tasks.length === 0) return
+    systemScheduler.later(() => {
+      step()
+      sendAnswers()
+    })
   }
 }
 
