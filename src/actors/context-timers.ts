@@ -1,10 +1,10 @@
+import { DefinitionInvalidError } from '../core/errors.ts'
 import type { Message } from '../core/message.ts'
 import { currentContext } from './ambient.ts'
 import type { Cell } from './cell.ts'
 import { parse } from './delivery.ts'
 import { NotReplayableError, waitForAll } from './durable/errors.ts'
 import type { Turn } from './durable/turn.ts'
-import { encode } from './durable/values.ts'
 import { checkDelay, cronRecurrence, delayUntil, everyRecurrence, nextCron } from './schedule.ts'
 import type { ActorTimers } from './timers.ts'
 
@@ -47,7 +47,13 @@ export const volatileTimers = (cell: Cell, guarded: Guarded): ActorTimers<Messag
 
 /** Timers of a durable actor: they change when the message at hand is handled, and are in its journal from then on. */
 export const durableTimers = (cell: Cell, turn: Turn, guarded: Guarded): ActorTimers<Message> => {
-  const keyOf = (key: unknown): string => (typeof key === 'string' ? key : encode(key, 'the key of a timer'))
+  const keyOf = (key: unknown): string => {
+    if (typeof key === 'string') return key
+    throw new DefinitionInvalidError(
+      `timers of ${cell.path}`,
+      `a key is a text in a durable actor, not a ${typeof key}`,
+    )
+  }
   const { atMs } = turn
   // A replay comes by neither the code of an effect nor the actions of a chart.
   const refuseElsewhere = (): void => {

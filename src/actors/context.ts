@@ -98,6 +98,7 @@ export class MessageContext implements ActorContext {
   }
 
   get incarnation(): number {
+    this.#refuseInHandler('incarnation')
     return this.cell.incarnation
   }
 
@@ -250,8 +251,8 @@ export class MessageContext implements ActorContext {
   get lookup(): ActorContext['lookup'] {
     // The ref of a definition's cell has that definition's protocol.
     return ((definition: AnyDefinition, name?: string) => {
-      // It throws where nobody is, as in a replay; the actions of a chart are in no replay.
-      if (this.turn?.isChart !== true) this.#refuseInTurn('lookup')
+      // It throws where nobody is yet, as in a replay.
+      this.#refuseInHandler('lookup')
       return lookup(this.cell, definition, name).ref
     }) as ActorContext['lookup']
   }
@@ -339,6 +340,11 @@ export class MessageContext implements ActorContext {
     if (this.turn === undefined || currentContext()?.turn !== this.turn) return
     const instead = `do it inside of an effect, or when it starts, in 'actor.started'`
     throw new NotReplayableError(this.path, this.message.type, what, instead)
+  }
+
+  /** As `#refuseInTurn`, where a replay goes: the actions of a chart are in none. */
+  #refuseInHandler(what: string): void {
+    if (this.turn?.isChart !== true) this.#refuseInTurn(what)
   }
 
   /** Does `run` unless this incarnation is fenced; then it is counted and has no effect. */

@@ -20,7 +20,7 @@ export class Timer {
 
 /**
  * What a handler uses: `timers.after('retry', 500, { type: 'job.retry' })`. Keys are any value; a used key is replaced.
- * The timers of a durable actor survive a restart of the process, and their keys are data; those that it sets in a
+ * The timers of a durable actor survive a restart of the process, and their keys are texts; those that it sets in a
  * signal, such as `actor.started`, are of its incarnation only.
  */
 export interface ActorTimers<M extends Message> {

@@ -3,7 +3,7 @@ import { hashOf } from '../../core/hash.ts'
 import type { Cell } from '../cell.ts'
 import { detachedIn } from '../context.ts'
 import { hostedOf } from '../hosted.ts'
-import { runEffect, type EffectOptions, type EffectRun } from './effects.ts'
+import { checkEffectOptions, runEffect, type EffectOptions, type EffectRun } from './effects.ts'
 import { failureOf, type DurableRecord } from './record.ts'
 
 /** What an effect of a chart is given: what the chart invokes it with, and what every effect is given. */
@@ -27,6 +27,7 @@ export function effectLogic<Output, Input = undefined>(
   fn: (run: InvokedEffect<Input>) => Output | PromiseLike<Output>,
   options: EffectOptions = {},
 ): PromiseActorLogic<Output, Input> {
+  checkEffectOptions(typeof key === 'string' ? `effect '${key}'` : 'effect', options)
   const logic = fromPromise<Output, Input>(async ({ input, self, signal }) => {
     const name = typeof key === 'string' ? key : key(input)
     const cell = cellAbove(self)

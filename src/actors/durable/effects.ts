@@ -30,11 +30,11 @@ export interface EffectRun {
 }
 
 export interface RetryOptions {
-  /** Attempts altogether. */
+  /** Attempts altogether: 1 or more, or `Infinity`. */
   readonly attempts: number
   /** Milliseconds before the second attempt; each further wait is twice as long. Default 100. */
   readonly minMs?: number
-  /** Milliseconds between two attempts at most. Default 30,000. */
+  /** Milliseconds between two attempts at most. Default 30,000, or `minMs` if that is more. */
   readonly maxMs?: number
 }
 
@@ -47,11 +47,33 @@ export interface EffectOptions {
   readonly retry?: RetryOptions
 }
 
+const defaultMinMs = 100
+const defaultMaxMs = 30_000
+
 /** The function of an effect: what it gives has to be data. */
 export type EffectFunction<Value> = (run: EffectRun) => Value | PromiseLike<Value>
 
 /** The same key for every attempt of an effect: of its actor and its key only. */
 export const idempotencyKeyOf = (stream: string, key: string): string => hashOf(`${stream}\n${key}`)
+
+/** @throws {DefinitionInvalidError} `DEFINITION_INVALID` for a time or a number of attempts that is none. */
+export function checkEffectOptions(where: string, options: EffectOptions): void {
+  const problem = problemOf('any', options)
+  if (problem !== undefined) throw new DefinitionInvalidError(where, problem)
+}
+
+function problemOf(key: unknown, { timeoutMs, retry }: EffectOptions): string | undefined {
+  if (typeof key !== 'string' || key === '' || key.length > 1000) return 'its key is a text of 1 to 1,000 characters'
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < Infinity))
+    return `timeoutMs ${timeoutMs} is no time: give milliseconds above 0, or leave it out`
+  if (retry === undefined) return undefined
+  const { attempts: most, minMs = defaultMinMs, maxMs = Math.max(defaultMaxMs, minMs) } = retry
+  if (!(most >= 1) || (most < Infinity && !Number.isInteger(most)))
+    return `retry.attempts ${most} is no number of attempts: give 1 or more`
+  if (!(minMs >= 0 && maxMs >= minMs && maxMs < Infinity))
+    return `retry.minMs ${minMs} and retry.maxMs ${maxMs} must satisfy 0 <= minMs <= maxMs`
+  return undefined
+}
 
 /** Milliseconds after which a handler that does not ask for an outcome of the journal is taken to have changed. */
 export const stuckMs = 10_000
@@ -73,10 +95,8 @@ export function runEffect(
   detached: Detached,
   interrupted: () => void,
 ): Promise<unknown> {
-  if (typeof key !== 'string' || key === '' || key.length > 1000)
-    return Promise.reject(
-      new DefinitionInvalidError(`effect of ${cell.path}`, 'its key is a text of 1 to 1,000 characters'),
-    )
+  const problem = problemOf(key, options)
+  if (problem !== undefined) return Promise.reject(new DefinitionInvalidError(`effect of ${cell.path}`, problem))
   if (turn?.isOver === true) {
     const { type } = turn.received.message
     const what = `effect '${key}' after the end`
@@ -356,7 +376,7 @@ async function attempts(
   fn: EffectFunction<unknown>,
   { timeoutMs, retry = { attempts: 1 } }: EffectOptions,
 ): Promise<unknown> {
-  const { minMs = 100, maxMs = 30_000 } = retry
+  const { minMs = defaultMinMs, maxMs = Math.max(defaultMaxMs, minMs) } = retry
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await attemptOnce(cell, key, fn, attempt, timeoutMs)

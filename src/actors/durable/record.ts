@@ -7,6 +7,7 @@ import type { Message } from '../../core/message.ts'
 import type { Cell } from '../cell.ts'
 import type { Envelope } from '../envelope.ts'
 import type { Failed, Handled, Intent, Outcome, Received, Taken } from './bodies.ts'
+import { NotReplayableError } from './errors.ts'
 import { digestOf, Ledger } from './ledger.ts'
 import type { Durability } from './options.ts'
 import type { DurabilityPort } from './port.ts'
@@ -95,6 +96,8 @@ export class DurableRecord {
   #snapshotBytes = 0
   #stateBytes = 0
   #checkCredit = 0
+  /** Checksum of the state as it is now, when that was made. */
+  #digest: number | undefined
 
   constructor(cell: Cell, options: Durability, port: DurabilityPort, isChart: boolean) {
     this.cell = cell
@@ -232,6 +235,7 @@ export class DurableRecord {
   handled(turn: Turn, state: KeptState, changed: boolean): void {
     if (changed || turn.leavesTrace) {
       const digest = this.#check(state.digested)
+      this.#digest = digest
       // Checked before anything says that it was handled.
       const text = this.#isSnapshotDue ? encode(state.kept(), 'state') : undefined
       const body: Handled = { ...takenBy(turn), ...(digest === undefined ? {} : { digest }) }
@@ -242,6 +246,21 @@ export class DurableRecord {
       if (text !== undefined) this.#takeSnapshot(text)
     }
     this.#release(turn)
+  }
+
+  /**
+   * A handler gave back the state that it found. What it changed in that is in no entry, and is noticed when it was
+   * checked before: a large state now and then only.
+   * @throws {NotReplayableError} `NOT_REPLAYABLE`
+   */
+  gaveBack({ received }: Turn, state: KeptState): void {
+    const before = this.#digest
+    const digest = this.#check(state.digested)
+    if (digest === undefined) return
+    this.#digest = digest
+    if (before === undefined || before === digest) return
+    const what = 'a state that is changed in place'
+    throw new NotReplayableError(this.stream, received.message.type, what, 'return a new state, and leave the old one')
   }
 
   /** A turn set its message aside: nothing is written, and the message comes again. */

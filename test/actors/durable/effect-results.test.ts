@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { defineActor, question, type DurableOptions, type EffectFunction, type EffectOptions } from 'echelon'
+import {
+  defineActor,
+  question,
+  type DurableOptions,
+  type EffectFunction,
+  type EffectOptions,
+  type EffectRun,
+} from 'echelon'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
+import { effectLogic } from '../../../src/actors/durable/effect-logic.ts'
 import { clockAfter, disk, entriesOf, kindsOf, loaded, type Disk } from './disk.ts'
 
 const never = new Promise<never>(() => undefined)
@@ -342,6 +350,40 @@ describe('attempts', () => {
     expect(await call(t, definition, 'e')).toMatchObject({ failure: { code: 'EFFECT_TIMEOUT' } })
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
     expect(t.clock.now()).toBe(2100)
+  })
+
+  test.each<[string, EffectOptions]>([
+    ['timeoutMs 0', { timeoutMs: 0 }],
+    ['timeoutMs NaN', { timeoutMs: NaN }],
+    ['timeoutMs Infinity', { timeoutMs: Infinity }],
+    ['retry.attempts 0', { retry: { attempts: 0 } }],
+    ['retry.attempts 1.5', { retry: { attempts: 1.5 } }],
+    ['retry.attempts NaN', { retry: { attempts: NaN } }],
+    ['retry.minMs -1', { retry: { attempts: 2, minMs: -1 } }],
+    ['retry.minMs NaN', { retry: { attempts: 2, minMs: NaN } }],
+    ['retry.minMs 10 and retry.maxMs 5', { retry: { attempts: 2, minMs: 10, maxMs: 5 } }],
+    ['retry.minMs 100 and retry.maxMs Infinity', { retry: { attempts: 2, maxMs: Infinity } }],
+  ])('given %s, then that is refused by name, by a handler and by a chart', async (what, options) => {
+    const refused = { code: 'DEFINITION_INVALID', message: expect.stringContaining(what) as unknown }
+    let runs = 0
+    const definition = caller({ e: () => (runs += 1) }, {}, options)
+    await using t = await createTestRuntime({ journal: disk().journal })
+    expect(await call(t, definition, 'e')).toMatchObject(refused)
+    expect(runs).toBe(0)
+    expect(() => effectLogic('e', () => 1, options)).toThrow(expect.objectContaining(refused))
+  })
+
+  test('given a first wait above the greatest, when no greatest is named, then it is waited for so long', async () => {
+    const times: number[] = []
+    const run = ({ attempt }: EffectRun): number => {
+      times.push(t.clock.now())
+      if (attempt < 3) throw new Error('not yet')
+      return attempt
+    }
+    await using t = await createTestRuntime({ journal: disk().journal })
+    const definition = caller({ e: run }, {}, { retry: { attempts: Infinity, minMs: 60_000 } })
+    expect(await call(t, definition, 'e')).toBe(3)
+    expect(times).toEqual([0, 60_000, 120_000])
   })
 
   test('given an effect in time, then no timer is left behind', async () => {

@@ -10,6 +10,7 @@ import {
   supervisor,
   type ActorContext,
   type AnyDefinition,
+  type HandlerContext,
 } from 'echelon'
 import { createTestRuntime } from 'echelon/testing'
 import { clockAfter, disk, kindsOf } from './disk.ts'
@@ -138,6 +139,125 @@ describe.each(deeds)('given a handler that %s', (_, deed) => {
   })
 })
 
+/* Every member of a context, so that none is forgotten. */
+
+const everything = { go: question({}, z.unknown()), add: message(), note: message() }
+type Everything = HandlerContext<typeof everything, 'go', { readonly type: 'go' }, readonly unknown[], string>
+const setAside = Symbol('set aside')
+let ran = 0
+
+/** What a handler gets or does by each member: in a replay that is the same again, or it is refused. */
+const members: {
+  readonly [Name in keyof Everything]: readonly ['replayable' | 'refused', (context: Everything) => unknown]
+} = {
+  self: ['replayable', ({ self }) => [self.path, self.snapshot]],
+  path: ['replayable', ({ path }) => path],
+  incarnation: ['refused', ({ incarnation }) => incarnation],
+  signal: ['replayable', ({ signal }) => signal.aborted],
+  clock: ['replayable', ({ clock }) => [clock.now(), clock.wallNow()]],
+  random: ['replayable', ({ random }) => random.next()],
+  timers: [
+    'replayable',
+    ({ timers }) => {
+      timers.after('t', 1e6, { type: 'note' })
+      return [timers.active('t'), timers.cancel('t'), timers.active('t')]
+    },
+  ],
+  effect: ['replayable', ({ effect }) => effect('e', () => (ran += 1))],
+  get: ['replayable', ({ get }) => get(other, 'o').path],
+  spawn: ['refused', ({ spawn }) => spawn(peer).path],
+  stop: ['replayable', ({ stop }) => stop()],
+  watch: ['refused', ({ watch, self }) => watch(self)],
+  unwatch: ['replayable', ({ unwatch, self }) => unwatch(self)],
+  stash: [
+    'replayable',
+    ({ stash }) => {
+      stash()
+      return setAside
+    },
+  ],
+  unstashAll: ['replayable', ({ unstashAll }) => unstashAll()],
+  postpone: [
+    'replayable',
+    ({ postpone }) => {
+      postpone()
+      return setAside
+    },
+  ],
+  register: ['refused', ({ register }) => register(defineKey('everything', everything))],
+  find: [
+    'replayable',
+    ({ find }) => {
+      for (const found of find(peerKey)) found.tell({ type: 'go' })
+    },
+  ],
+  lookup: ['refused', ({ lookup }) => lookup(peer).path],
+  publish: ['replayable', ({ publish }) => publish(news, 'x')],
+  subscribe: ['refused', ({ subscribe }) => subscribe(news, () => ({ type: 'note' }))],
+  progress: ['replayable', ({ progress }) => progress()],
+  spend: ['replayable', ({ spend }) => spend({ calls: 1 })],
+  escalate: [
+    'refused',
+    ({ escalate }) => escalate({ action: 'go', options: ['yes'], defaultChoice: 'yes', deadlineMs: 1 }),
+  ],
+  message: ['replayable', ({ message: { type } }) => type],
+  state: ['replayable', ({ state }) => [...state]],
+  input: ['replayable', ({ input }) => input],
+  reply: ['replayable', ({ reply }) => reply('x')],
+  refuse: ['replayable', ({ refuse }) => refuse(new Error('no'))],
+}
+
+const other = defineActor({
+  name: 'other',
+  durable: true,
+  protocol: { note: message() },
+  on: { note: () => undefined },
+})
+
+test.each(Object.entries(members))(
+  'given `%s` of a context, then a handler finds it so again, or is refused it',
+  async (name, [kind, deed]) => {
+    const definition = defineActor({
+      name: 'doing',
+      durable: true,
+      input: z.string(),
+      protocol: everything,
+      state: (): readonly unknown[] => [],
+      on: {
+        go: async (context) => {
+          const found = await deed(context)
+          return found === setAside ? undefined : [...context.state, found]
+        },
+        add: ({ state }) => [...state, 'added'],
+        note: ({ state }) => state,
+      },
+    })
+    const world = disk()
+    const first = await createTestRuntime({ journal: world.journal })
+    const failures: unknown[] = []
+    first.runtime.on('failed', ({ error }) => failures.push(error))
+    const ref = first.runtime.get(definition, 'a', { input: 'x' })
+    ref.tell({ type: 'add' })
+    await first.settle()
+    void ref.ask({ type: 'go' }).catch(() => undefined)
+    await first.advance(100)
+    if (kind === 'refused') {
+      const refused = { code: 'NOT_REPLAYABLE', message: expect.stringContaining(`${name} in the handler`) as unknown }
+      expect(failures).toMatchObject([refused])
+      return
+    }
+    expect(failures).toEqual([])
+    const was = ref.isRunning ? ref.snapshot.context : undefined
+    const clock = clockAfter(first.clock, 1000)
+    await using next = await createTestRuntime({ journal: world.journal, clock, seed: 2 })
+    const again = next.runtime.get(definition, 'a')
+    again.tell({ type: 'add' })
+    await next.settle()
+    expect(again.snapshot.context.at(-1)).toBe('added')
+    if (was !== undefined) expect(again.snapshot.context.slice(0, -1)).toEqual(was)
+  },
+)
+
 describe('what an effect does on behalf of its handler', () => {
   test.each<[string, (context: Context) => unknown]>([
     [
@@ -204,7 +324,6 @@ describe('a signal', () => {
   })
 
   test('given timers and effects of a signal, then they are of its incarnation, and the journal knows nothing of the timers', async () => {
-    const rung: number[] = []
     let effects = 0
     const definition = defineActor({
       name: 'doing',
@@ -213,10 +332,7 @@ describe('a signal', () => {
       state: () => 0,
       on: {
         go: ({ state }) => state + 1,
-        add: ({ state, incarnation }) => {
-          rung.push(incarnation)
-          return state + 1
-        },
+        add: ({ state }) => state + 1,
         total: () => undefined,
         'actor.started': async ({ timers, effect }) => {
           timers.every('k', 1000, { type: 'add' })

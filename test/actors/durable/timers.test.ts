@@ -149,18 +149,20 @@ describe('after and at', () => {
     30_000,
   )
 
-  test('given keys that are any data, then equal ones are one timer, and what is no data is refused', async () => {
+  test('given keys, then equal ones are one timer, and what is no text is refused, since it could be taken for one', async () => {
     const world = disk()
     const answers: unknown[] = []
     const definition = clockwork({
       all: (timers) => {
-        timers.after({ order: 1n }, 10, { type: 'ring', of: 'first' })
-        timers.after({ order: 1n }, 20, { type: 'ring', of: 'second' })
-        answers.push(timers.active({ order: 1n }), timers.active({ order: 2n }))
-        try {
-          timers.after(() => 0, 1, { type: 'ring', of: 'never' })
-        } catch (error) {
-          answers.push((error as { code: string }).code)
+        timers.after('1', 10, { type: 'ring', of: 'first' })
+        timers.after('1', 20, { type: 'ring', of: 'second' })
+        answers.push(timers.active('1'), timers.active('2'))
+        for (const key of [1, { order: 1n }, undefined]) {
+          try {
+            timers.after(key, 1, { type: 'ring', of: 'never' })
+          } catch (error) {
+            answers.push((error as { code: string }).code)
+          }
         }
       },
     })
@@ -168,7 +170,7 @@ describe('after and at', () => {
     t.runtime.get(definition, 'a').tell({ type: 'set', name: 'all' })
     await t.advance(1000)
     expect((await ringsOf(t, definition)).map((ring) => ring.split(' ')[0])).toEqual(['second'])
-    expect(answers).toEqual([true, false, 'NOT_SERIALIZABLE'])
+    expect(answers).toEqual([true, false, 'DEFINITION_INVALID', 'DEFINITION_INVALID', 'DEFINITION_INVALID'])
   })
 })
 

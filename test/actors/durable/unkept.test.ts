@@ -163,6 +163,76 @@ test('given a large state that is checked now and then, when it can not be kept,
   expect(kinds.filter((kind) => kind === 'handled' || kind === 'failed')).toHaveLength(5)
 })
 
+describe('a state that is changed in place', () => {
+  interface Count {
+    n: number
+    readonly text: string
+  }
+  const counter = (text = '') =>
+    defineActor({
+      name: 'keeper',
+      durable: true,
+      protocol: { spoil: message(), keep: message(), leave: message(), count: question({}, z.int()) },
+      state: (): Count => ({ n: 0, text }),
+      on: {
+        spoil: ({ state }) => {
+          state.n += 1
+          return state
+        },
+        keep: ({ state }) => ({ ...state, n: state.n + 1 }),
+        leave: ({ state }) => state,
+        count: ({ state, reply }) => {
+          reply(state.n)
+        },
+      },
+    })
+
+  test.each<[string, 'tell' | 'durably']>([
+    ['plainly', 'tell'],
+    ['durably', 'durably'],
+  ])(
+    'given a handler that is told %s and gives it back, then it is refused, and the state is as before',
+    async (_, how) => {
+      const definition = counter()
+      const world = disk()
+      await using t = await createTestRuntime({ journal: world.journal })
+      const failures: unknown[] = []
+      t.runtime.on('failed', ({ error }) => failures.push(error))
+      const ref = t.runtime.get(definition, 'a')
+      ref.tell({ type: 'keep' })
+      ref.tell({ type: 'leave' })
+      await t.settle()
+      if (how === 'tell') ref.tell({ type: 'spoil' })
+      else await t.until(ref.tell({ type: 'spoil' }, { durable: true }))
+      await t.settle()
+      expect(failures).toMatchObject([
+        { code: 'NOT_REPLAYABLE', message: expect.stringContaining('changed in place') as unknown },
+      ])
+      expect(await t.until(ref.ask({ type: 'count' }))).toBe(1)
+    },
+  )
+
+  test('given a handler that gives it back as it is, then that is fine, and writes nothing', async () => {
+    const world = disk()
+    await using t = await createTestRuntime({ journal: world.journal })
+    const ref = t.runtime.get(counter(), 'a')
+    ref.tell({ type: 'keep' })
+    for (let i = 0; i < 5; i += 1) ref.tell({ type: 'leave' })
+    expect(await t.until(ref.ask({ type: 'count' }))).toBe(1)
+    expect(await kindsOf(world.journal, stream)).toEqual(['created', 'handled'])
+  })
+
+  test('given a large state, then it is noticed after some messages', async () => {
+    await using t = await createTestRuntime({ journal: disk().journal })
+    let failures = 0
+    t.runtime.on('failed', () => (failures += 1))
+    const ref = t.runtime.get(counter('x'.repeat(20_000)), 'a')
+    for (let i = 0; i < 20; i += 1) ref.tell({ type: 'spoil' })
+    await t.settle()
+    expect(failures).toBeGreaterThan(0)
+  })
+})
+
 test.each(['durably', 'plainly'])(
   'given a message that is too large (%s), then nothing of it stays, and all else goes on',
   async (how) => {
