@@ -120,7 +120,7 @@ export class Cell {
     }
   }
 
-  get snapshot(): HostedSnapshot {
+  get snapshot(): HostedSnapshot | undefined {
     return this.definition.host.snapshot(this)
   }
 

@@ -29,8 +29,8 @@ export interface Host {
   react(context: MessageContext): Promise<void> | undefined
   /** The incarnation begins to end: its children are to stop. */
   readonly ending?: (cell: Cell) => void
-  /** The snapshot to show. The same one until something has changed. */
-  snapshot(cell: Cell): HostedSnapshot
+  /** The snapshot to show. The same one until something has changed. Undefined while a durable actor is brought back. */
+  snapshot(cell: Cell): HostedSnapshot | undefined
   /** The incarnation has ended: forget it, without effects. */
   end(cell: Cell, reason: ExitReason): void
   /** Whether logic whose handler failed can go on with the state that it had before. */

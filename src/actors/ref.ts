@@ -46,6 +46,7 @@ export interface Ref<P extends Protocol = Protocol, S = unknown> {
   readonly incarnation: number
   /** Whether it is there and takes messages. */
   readonly isRunning: boolean
+  /** Of a durable actor that is not in memory, or is being brought back, it is undefined, although its type does not say so. */
   readonly snapshot: S
   /** Puts `message` into the mailbox. Never throws and never waits: what cannot be delivered becomes a dead letter. */
   tell(message: MessageOf<P>): void
@@ -83,6 +84,7 @@ export interface Ref<P extends Protocol = Protocol, S = unknown> {
   start(): void
   getSnapshot(): S
   getPersistedSnapshot(): Snapshot<unknown>
+  /** Tells of each change, of an end, and of the state of a durable actor that has been brought back. */
   subscribe(listener: Listener<S>): Subscription
   subscribe(next?: (snapshot: S) => void, error?: (error: unknown) => void, complete?: () => void): Subscription
   // XState's own type, from which `waitFor` and the like infer the snapshot.
@@ -228,6 +230,7 @@ export class LocalRef implements Ref {
 
   getPersistedSnapshot(): Snapshot<unknown> {
     const { definition, snapshot } = this.#cell
+    if (snapshot === undefined) throw new NotHostedError(`${this.path}, which is being brought back,`)
     return definition.logic.getPersistedSnapshot(snapshot)
   }
 
@@ -251,11 +254,11 @@ export class LocalRef implements Ref {
       get: () => selector(this.snapshot),
       subscribe: (listener) => {
         const next = typeof listener === 'function' ? listener : (selected: Selected) => listener.next?.(selected)
-        let last = selector(this.snapshot)
+        let last = this.snapshot === undefined ? undefined : { selected: selector(this.snapshot) }
         return this.subscribe((snapshot) => {
           const selected = selector(snapshot)
-          if (equals(last, selected)) return
-          last = selected
+          if (last !== undefined && equals(last.selected, selected)) return
+          last = { selected }
           next(selected)
         })
       },

@@ -1,4 +1,4 @@
-import { ambient } from '../ambient.ts'
+import { ambient, currentContext } from '../ambient.ts'
 import { DefinitionInvalidError } from '../../core/errors.ts'
 import { asError } from '../../core/exit.ts'
 import type { Cell } from '../cell.ts'
@@ -20,11 +20,19 @@ import type { Turn } from './turn.ts'
  * message; each message is a turn, of which the journal learns when it is over.
  */
 export function durableHost(logic: HandlerLogic): Host {
+  const lean = leanHost(logic)
   return {
-    ...leanHost(logic),
+    ...lean,
     start(cell) {
       const record = openRecord(cell, false)
-      void bringBack(cell, record, rebuildOf(cell, logic), () => undefined)
+      void bringBack(cell, record, rebuildOf(cell, logic), () => {
+        cell.publish(cell.hosted, false)
+      })
+    },
+    // What it comes through on its way back is nothing to show, except to its own handlers.
+    snapshot(cell) {
+      const isShown = cell.record?.isReady === true || cell.status === 'stopped' || currentContext()?.cell === cell
+      return isShown ? lean.snapshot(cell) : undefined
     },
     react(context) {
       const { cell, message, envelope } = context
@@ -36,6 +44,7 @@ export function durableHost(logic: HandlerLogic): Host {
       return takeTurn(logic, context, record, turn)
     },
     end(cell, reason) {
+      if (cell.record?.isReady !== true) cell.hosted = undefined
       closeRecord(cell, reason.kind === 'normal' || reason.kind === 'shutdown', () => cell.hosted)
     },
   }
@@ -149,6 +158,7 @@ function takeTurn(
       return
     }
     const kept = (): unknown => state
+    if (!changed && typeof next === 'object') record.gaveBack(turn, { kept, digested: kept })
     record.handled(turn, { kept, digested: kept }, changed)
     if (changed) cell.publish(state)
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { waitFor } from 'xstate'
 import * as z from 'zod'
 import { child, defineActor, message, question, supervisor, type RefOf } from 'echelon'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
@@ -170,8 +171,8 @@ describe('the ref of one that is not in memory', () => {
     selection.unsubscribe()
     ref.tell({ type: 'add' })
     await t.settle()
-    expect(seen).toEqual([1])
-    expect(selected).toEqual([10])
+    expect(seen).toEqual([0, 1])
+    expect(selected).toEqual([0, 10])
     expect(ref.select((snapshot) => snapshot.context).get()).toBe(2)
   })
 
@@ -412,5 +413,71 @@ describe('a durable actor that another actor watches', () => {
     expect(t.runtime.whereis('first')?.path).toBe('/durable/counter/a')
     await t.until(ref.stop())
     expect(t.runtime.whereis('first')).toBeUndefined()
+  })
+})
+
+describe('the state of one that is not up yet', () => {
+  const light = defineActor({
+    name: 'light',
+    durable: true,
+    protocol: { turn: message() },
+    machine: ({ setup }) =>
+      setup({}).createMachine({
+        initial: 'off',
+        states: { off: { on: { turn: 'on' } }, on: { on: { turn: 'off' } } },
+      }),
+  })
+  const tree = supervisor('tree', { children: [child(counter, { id: 'counter' }), child(light, { id: 'light' })] })
+
+  /** After a process in which each of them was told something. */
+  async function again(): Promise<{ t: TestRuntime; letGo: () => void }> {
+    const world = disk()
+    const first = await createTestRuntime({ journal: world.journal, root: tree })
+    first.runtime.ref('/tree/counter', counter)?.tell({ type: 'add' })
+    first.runtime.ref('/tree/light', light)?.tell({ type: 'turn' })
+    first.runtime.get(counter, 'a').tell({ type: 'add' })
+    first.runtime.get(light, 'a').tell({ type: 'turn' })
+    await first.settle()
+    world.endProcess()
+    const { source, hold } = observed(world.journal)
+    const letGo = hold('load')
+    const t = await createTestRuntime({ journal: source, root: tree, clock: clockAfter(first.clock) })
+    return { t, letGo }
+  }
+
+  test('given a handler actor, then it is undefined, and whoever waits for a state gets it once it is up', async () => {
+    const { t, letGo } = await again()
+    for (const ref of [t.runtime.get(counter, 'a'), t.runtime.ref('/tree/counter', counter)]) {
+      if (ref === undefined) throw new Error('it is there')
+      expect([ref.snapshot, ref.getSnapshot()]).toEqual([undefined, undefined])
+      expect(() => ref.getPersistedSnapshot()).toThrow(expect.objectContaining({ code: 'NOT_HOSTED' }) as Error)
+    }
+    const isOne = (snapshot: { readonly context: number } | undefined): boolean => snapshot?.context === 1
+    const waits = [
+      waitFor(t.runtime.get(counter, 'a'), isOne),
+      waitFor(t.runtime.ref('/tree/counter', counter) ?? t.runtime.get(counter, 'b'), isOne),
+    ]
+    await t.settle()
+    letGo()
+    expect(await t.until(Promise.all(waits))).toMatchObject([{ context: 1 }, { context: 1 }])
+    await t[Symbol.asyncDispose]()
+  })
+
+  test('given a chart, then it is undefined, and whoever waits for a state gets it once it is up', async () => {
+    const { t, letGo } = await again()
+    const isOn = (snapshot: { readonly value: unknown } | undefined): boolean => snapshot?.value === 'on'
+    const refs = [t.runtime.get(light, 'a'), t.runtime.ref('/tree/light', light) ?? t.runtime.get(light, 'b')]
+    expect(refs.map((ref) => ref.snapshot)).toEqual([undefined, undefined])
+    const seen: unknown[] = []
+    const waits = refs.map((ref) => waitFor(ref, isOn))
+    for (const ref of refs) {
+      ref.subscribe(({ value }) => seen.push(value))
+      ref.select((snapshot) => snapshot.value).subscribe((value) => seen.push(value))
+    }
+    await t.settle()
+    letGo()
+    expect(await t.until(Promise.all(waits))).toMatchObject([{ value: 'on' }, { value: 'on' }])
+    expect(seen).toEqual(['on', 'on', 'on', 'on'])
+    await t[Symbol.asyncDispose]()
   })
 })
