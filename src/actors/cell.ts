@@ -320,6 +320,12 @@ export class Cell {
     if (context.envelope?.ask !== undefined) context.envelope.ask.accepted = false
   }
 
+  /** Puts what was set aside back in front. It may be no message that brings this about, so nothing else asks for a turn. */
+  putBack(which: 'stash' | 'postpone'): void {
+    this.lane.putBack(which)
+    if (this.hasWork) this.wake()
+  }
+
   /** The host has a new snapshot: observers see it, and what was postponed for a change of state is put back. */
   publish(hosted: unknown, stateChanged = true): void {
     if (this.status === 'stopped') {
@@ -327,7 +333,7 @@ export class Cell {
       return
     }
     this.hosted = hosted
-    if (stateChanged && this.hasSetAside) this.lane.putBack('postpone')
+    if (stateChanged && this.hasSetAside) this.putBack('postpone')
     this.madeParts?.observers?.next(this)
   }
 

@@ -223,7 +223,7 @@ export class MessageContext implements ActorContext {
   get unstashAll(): () => void {
     return () => {
       this.#effect('unstash', () => {
-        if (this.turn?.isReplay !== true) this.cell.lane.putBack('stash')
+        if (this.turn?.isReplay !== true) this.cell.putBack('stash')
       })
     }
   }

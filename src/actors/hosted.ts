@@ -51,3 +51,7 @@ export const xstateActorOf = (cell: Cell): RootActor | undefined => hostedIn(cel
 
 /** The snapshot of logic of any kind, which XState types as anything. */
 export const snapshotOf = (actor: RootActor): HostedSnapshot => actor.getSnapshot() as HostedSnapshot
+
+/** What a chart invoked and spawned, by id. */
+export const childrenOf = (snapshot: object): Readonly<Record<string, RootActor>> =>
+  (snapshot as { readonly children?: Readonly<Record<string, RootActor>> }).children ?? {}

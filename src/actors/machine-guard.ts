@@ -53,7 +53,7 @@ const isError = (type: string): boolean => type.charCodeAt(0) === 0x78 && type.s
 
 const guardedMachines = new WeakMap<AnyStateMachine, AnyStateMachine>()
 
-const isMachine = (logic: AnyActorLogic): logic is AnyStateMachine => 'root' in logic && 'states' in logic
+export const isMachine = (logic: AnyActorLogic): logic is AnyStateMachine => 'root' in logic && 'states' in logic
 
 /** Whether logic runs promises, callbacks or observables: itself, or as something that a chart invokes. */
 export function runsAsyncCode(logic: AnyActorLogic): boolean {

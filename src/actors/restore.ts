@@ -2,7 +2,7 @@ import type { AnyEventObject, Snapshot } from 'xstate'
 import { InterruptedError } from '../core/errors.ts'
 import type { Cell } from './cell.ts'
 import type { HostedSnapshot } from './host.ts'
-import { hostedIn, snapshotOf, type Hosted } from './hosted.ts'
+import { childrenOf, hostedIn, snapshotOf, type Hosted } from './hosted.ts'
 
 interface PendingTimer {
   readonly event: AnyEventObject
@@ -102,14 +102,23 @@ export function resume(cell: Cell, hosted: Hosted, { timers, interrupted }: Rest
     actor.system.scheduler.schedule(actor, actor, event, Math.max(0, dueMs - nowMs), id)
   }
   if (interrupted.length === 0) return
+  const children = childrenOf(snapshotOf(actor))
   cell.post(() => {
-    reportInterrupted(hosted, interrupted)
+    reportInterrupted(hosted, interrupted, children)
   })
 }
 
-/** Tells a chart of its interrupted children, as XState tells of one that failed, until it fails itself. */
-export function reportInterrupted(hosted: Hosted, interrupted: readonly Interruption[]): void {
+/**
+ * Tells a chart of its interrupted children, as XState tells of one that failed, until it fails itself. `children` are
+ * those that it began with: one that it does not have any more, since it has left the state, is nothing to it.
+ */
+export function reportInterrupted(
+  hosted: Hosted,
+  interrupted: readonly Interruption[],
+  children: Readonly<Record<string, object>>,
+): void {
   for (const { id, error } of interrupted) {
+    if (childrenOf(snapshotOf(hosted.actor))[id] !== children[id]) continue
     hosted.actor.send({ type: `xstate.error.actor.${id}`, error, actorId: id })
     if (hosted.ended || snapshotOf(hosted.actor).status === 'error') return
     hosted.reported.add(id)

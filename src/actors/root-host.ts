@@ -4,12 +4,13 @@ import { MessageUnhandledError } from '../core/errors.ts'
 import { eventChannels } from '../core/events.ts'
 import { exits } from '../core/exit.ts'
 import { runAsync } from './ambient.ts'
+import { attended } from './attended.ts'
 import type { Cell } from './cell.ts'
 import { deadLetter, sayFailed, zombie } from './cell-events.ts'
 import { MessageContext } from './context.ts'
-import { endedSnapshot, keepsState, type Host, type HostedSnapshot } from './host.ts'
-import { Hosted, hostedIn, settledType, snapshotOf, type RootActor } from './hosted.ts'
-import { guarded, runsAsyncCode } from './machine-guard.ts'
+import { endedSnapshot, keepsState, type Host } from './host.ts'
+import { childrenOf, Hosted, hostedIn, settledType, snapshotOf, type RootActor } from './hosted.ts'
+import { runsAsyncCode } from './machine-guard.ts'
 import { keepTimers, restorePoint, resume } from './restore.ts'
 
 /**
@@ -23,8 +24,9 @@ export const rootHost: Host = {
   stopsInParallel: false,
 
   start(cell, previous) {
-    const restored = keepsState(cell, previous) ? restorePoint(previous, previous.snapshot) : undefined
-    const hosted = createHosted(cell, guarded(cell.definition.logic), cell.input, restored?.snapshot)
+    const last = keepsState(cell, previous) ? previous.snapshot : undefined
+    const restored = previous === undefined || last === undefined ? undefined : restorePoint(previous, last)
+    const hosted = createHosted(cell, attended(cell.definition.logic), cell.input, restored?.snapshot)
     if (cell.rules.stateOnRestart === 'snapshot') keepTimers(cell, hosted)
     startHosted(cell, hosted)
     if (restored !== undefined) resume(cell, hosted, restored)
@@ -46,8 +48,7 @@ export const rootHost: Host = {
     return context.pending === undefined ? undefined : settle(context, hosted, context.pending)
   },
 
-  // Nobody has the ref of an actor that has not started, so there is a snapshot.
-  snapshot: (cell) => hostedIn(cell)?.snapshot as HostedSnapshot,
+  snapshot: (cell) => hostedIn(cell)?.snapshot,
 
   end(cell, reason) {
     const hosted = hostedIn(cell)
@@ -140,8 +141,7 @@ async function settle(context: MessageContext, hosted: Hosted, pending: Promise<
 
 /** Says what fails of the stops of everything that the actor invoked or spawned: XState tells only its parent, which is gone. */
 function sayFailedStops(cell: Cell, actor: RootActor): void {
-  const { children = {} } = snapshotOf(actor) as { readonly children?: Readonly<Record<string, RootActor>> }
-  for (const child of Object.values(children)) {
+  for (const child of Object.values(childrenOf(snapshotOf(actor)))) {
     if (snapshotOf(child).status !== 'active') continue
     child.subscribe({
       error: (error) => {
@@ -154,15 +154,20 @@ function sayFailedStops(cell: Cell, actor: RootActor): void {
 
 /** Stops what a failed actor invoked or spawned, which XState does only when the failure was a child's. */
 function stopChildren(actor: RootActor): void {
-  const { children = {} } = snapshotOf(actor) as { readonly children?: Readonly<Record<string, object>> }
   // XState has no public way to stop a child from outside of its parent's transition.
-  for (const child of Object.values(children)) (child as { _stop(): void })._stop()
+  for (const child of Object.values(childrenOf(snapshotOf(actor)))) (child as unknown as { _stop(): void })._stop()
 }
 
 function takeFailure(cell: Cell, hosted: Hosted): void {
   const { failure } = hosted
   hosted.failure = undefined
   if (failure !== undefined) cell.fail(failure.error)
+}
+
+/** A timer of a chart: it may be cancelled between its time and its turn. */
+interface ChartTimer {
+  handle: TimerHandle | undefined
+  isCancelled: boolean
 }
 
 /** Timers of a chart fire in a turn of its cell, and never for an incarnation that has ended. */
@@ -172,13 +177,21 @@ function cellClock(cell: Cell): {
 } {
   const { clock } = cell.kernel
   return {
-    setTimeout: (fn, ms) =>
-      clock.setTimeout(() => {
-        cell.post(fn)
-      }, ms),
-    clearTimeout: (timer) => {
+    setTimeout: (fn, ms) => {
+      const timer: ChartTimer = { handle: undefined, isCancelled: false }
+      const take = (): void => {
+        if (!timer.isCancelled) fn()
+      }
+      timer.handle = clock.setTimeout(() => {
+        cell.post(take)
+      }, ms)
+      return timer
+    },
+    clearTimeout: (given) => {
       // XState gives back what setTimeout above returned.
-      clock.clearTimeout(timer as TimerHandle)
+      const timer = given as ChartTimer
+      timer.isCancelled = true
+      clock.clearTimeout(timer.handle)
     },
   }
 }

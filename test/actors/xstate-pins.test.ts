@@ -648,6 +648,39 @@ describe('identity and time', () => {
     expect(runs).toBe(1)
   })
 
+  test('hosted: of two interrupted invocations, when the chart leaves its state for the first, then that is all', async () => {
+    await using t = await createTestRuntime()
+    const failures: unknown[] = []
+    const machine = paying.createMachine({
+      initial: 'working',
+      states: {
+        working: {
+          invoke: [
+            {
+              src: 'pay',
+              id: 'first',
+              onError: { target: 'in_doubt', actions: ({ event }) => failures.push(event.type) },
+            },
+            { src: 'pay', id: 'second', onError: 'in_doubt' },
+          ],
+          on: {
+            crash: {
+              actions: () => {
+                throw new Error('boom')
+              },
+            },
+          },
+        },
+        in_doubt: {},
+      },
+    })
+    const definition = defineActor({ name: 'shop', protocol: { crash: message() }, machine: () => machine })
+    const shop = t.runtime.spawn(definition, { stateOnRestart: 'snapshot' })
+    shop.tell({ type: 'crash' })
+    await t.settle()
+    expect([shop.incarnation, shop.snapshot.value, failures]).toEqual([2, 'in_doubt', ['xstate.error.actor.first']])
+  })
+
   test('hosted: a finished invocation is not reported as interrupted', async () => {
     await using t = await createTestRuntime()
     const machine = setup({ actors: { quick: fromPromise(() => Promise.resolve(1)) } }).createMachine({

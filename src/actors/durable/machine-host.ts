@@ -6,14 +6,14 @@ import type { Cell } from '../cell.ts'
 import { deadLetter } from '../cell-events.ts'
 import { Envelope } from '../envelope.ts'
 import type { Host } from '../host.ts'
-import { snapshotOf, type Hosted } from '../hosted.ts'
+import { childrenOf, snapshotOf } from '../hosted.ts'
 import { reportInterrupted } from '../restore.ts'
 import { createHosted, rootHost, startHosted } from '../root-host.ts'
 import { giveUpEffects } from './effect-logic.ts'
 import { bringBack, closeRecord, openRecord } from './host.ts'
 import { ChartRebuild } from './machine-rebuild.ts'
 import { recordedMachine, Recorder, recorderOf } from './machine-recorder.ts'
-import { ChildEnds, childrenOf } from './machine-state.ts'
+import { ChildEnds } from './machine-state.ts'
 import type { DurableRecord } from './record.ts'
 
 /**
@@ -50,8 +50,8 @@ function begin(cell: Cell, record: DurableRecord, machine: AnyStateMachine, rebu
   const restored = record.isNew ? undefined : rebuild.resumable()
   const hosted = createHosted(cell, machine, record.ledger.input, restored?.snapshot)
   const children = childrenOf(snapshotOf(hosted.actor))
-  const cutOff = (restored?.interrupted ?? []).map((report) => ({ report, child: children[report.id] }))
-  const isCutOff = (child: object): boolean => cutOff.some((one) => one.child === child)
+  const cutOff = restored?.interrupted ?? []
+  const isCutOff = (child: object): boolean => cutOff.some(({ id }) => children[id] === child)
   const ends = restored === undefined ? new ChildEnds() : ChildEnds.restored(snapshotOf(hosted.actor), isCutOff)
   const recorder = new Recorder(cell, record, machine, hosted, ends)
   record.hasOwnWork = () => recorder.hasOwnWork
@@ -59,25 +59,13 @@ function begin(cell: Cell, record: DurableRecord, machine: AnyStateMachine, rebu
   startHosted(cell, hosted)
   if (cutOff.length > 0) {
     cell.post(() => {
-      tellOfCutOff(hosted, cutOff)
+      reportInterrupted(hosted, cutOff, children)
     })
   }
   if (snapshotOf(hosted.actor).status !== 'done') return
   giveUpMessages(cell, record)
   giveUpEffects(record)
   cell.stopSelf(exits.normal)
-}
-
-type Report = Parameters<typeof reportInterrupted>[1][number]
-
-/** Tells a chart of the children that a crash cut off, while it still has them. */
-function tellOfCutOff(
-  hosted: Hosted,
-  cutOff: readonly { readonly report: Report; readonly child: object | undefined }[],
-): void {
-  for (const { report, child } of cutOff) {
-    if (!hosted.ended && childrenOf(snapshotOf(hosted.actor))[report.id] === child) reportInterrupted(hosted, [report])
-  }
 }
 
 /** It is over: durable messages that came too late will never be handled, and those that come now are not taken. */

@@ -1,7 +1,7 @@
 import type { AnyActorRef, AnyEventObject, AnyMachineSnapshot, AnyStateMachine, Snapshot } from 'xstate'
 import { InterruptedError } from '../../core/errors.ts'
 import type { Message } from '../../core/message.ts'
-import { snapshotOf, type RootActor } from '../hosted.ts'
+import { childrenOf, snapshotOf, type RootActor } from '../hosted.ts'
 import type { PersistedChart } from '../restore.ts'
 import { isEffectLogic } from './effect-logic.ts'
 import { EffectFailedError, NotReplayableError } from './errors.ts'
@@ -12,10 +12,6 @@ import { encode } from './values.ts'
 
 /** The snapshot of a chart as a journal has it. */
 export type PersistedMachine = PersistedChart & { readonly value: unknown; readonly context: unknown }
-
-/** What a chart invoked and spawned, by id. */
-export const childrenOf = (snapshot: object): Readonly<Record<string, RootActor>> =>
-  (snapshot as { readonly children?: Readonly<Record<string, RootActor>> }).children ?? {}
 
 /** How a child of a chart ended, as its snapshot says it. */
 interface ChildEnd {
