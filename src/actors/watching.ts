@@ -64,5 +64,9 @@ export function reactToChild(cell: Cell, child: Cell): void {
     return
   }
   const reason = child.exit ?? exits.normal
-  if (!isCleanExit(reason)) cell.fail(new DeathPactError(cell.path, child.path, reason))
+  if (isCleanExit(reason)) return
+  cell.parts.isBlameless = child.madeParts?.isBlameless === true
+  cell.fail(new DeathPactError(cell.path, child.path, reason))
+  // It may have been told to go on.
+  if (cell.status === 'running') cell.parts.isBlameless = false
 }

@@ -80,7 +80,7 @@ export class Durability implements DurabilityPort {
   ended(record: DurableRecord): void {
     this.#passivation.delete(record)
     const { stream, written, cell } = record
-    if (cell.madeParts?.isBlameless === true) this.#patience.lost(cell)
+    if (cell.madeParts?.isBlameless === true) this.#patience.lost(stream)
     if (written === undefined) {
       this.#isDown(record)
       return

@@ -52,30 +52,45 @@ describe('a supervised actor whose journal takes no more', () => {
     expect(await t.until(ref.ask({ type: 'total' }))).toBe(2)
   })
 
-  test('given work of its own each time that it is up, then it tries that until there is space, and not in a loop', async () => {
-    const eager = defineActor({
-      name: 'eager',
-      durable: true,
-      protocol: { add: message() },
-      state: () => 0,
-      on: {
-        'actor.started': ({ self }) => {
-          self.tell({ type: 'add' })
-        },
-        add: ({ state }) => state + 1,
+  const eager = defineActor({
+    name: 'eager',
+    durable: true,
+    protocol: { add: message() },
+    state: () => 0,
+    on: {
+      'actor.started': ({ self }) => {
+        self.tell({ type: 'add' })
       },
-    })
-    const world = disk()
-    world.fail(full)
-    const root = supervisor('app', { children: [child(eager, { id: 'a' })] })
-    await using t = await createTestRuntime({ journal: world.journal, root })
-    await t.advance(60_000)
-    expect(world.tried.length).toBeGreaterThan(10)
-    expect(world.tried.length).toBeLessThan(60)
-    world.mend()
-    await t.advance(5000)
-    expect(t.runtime.ref('/app/a', eager)?.snapshot.context).toBe(1)
+      add: ({ state }) => state + 1,
+    },
   })
+  const parent = defineActor({
+    name: 'parent',
+    protocol: {},
+    on: {
+      'actor.started': ({ spawn }) => {
+        spawn(eager, { name: 'a' })
+      },
+    },
+  })
+
+  test.each([
+    ['under a supervisor', child(eager, { id: 'a' }), '/app/a'],
+    ['under an actor', child(parent), '/app/parent/a'],
+  ])(
+    'given one %s with work of its own each time that it is up, then it tries that until there is space, and not in a loop',
+    async (_, spec, path) => {
+      const world = disk()
+      world.fail(full)
+      await using t = await createTestRuntime({ journal: world.journal, root: supervisor('app', { children: [spec] }) })
+      await t.advance(60_000)
+      expect(world.tried.length).toBeGreaterThan(10)
+      expect(world.tried.length).toBeLessThan(60)
+      world.mend()
+      await t.advance(5000)
+      expect(t.runtime.ref(path, eager)?.snapshot.context).toBe(1)
+    },
+  )
 
   test.each(['resume', 'restart'] as const)('given a decider that says %s, then it ends all the same', async (said) => {
     const world = disk()
