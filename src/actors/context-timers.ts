@@ -45,7 +45,10 @@ export const volatileTimers = (cell: Cell, guarded: Guarded): ActorTimers<Messag
   }
 }
 
-/** Timers of a durable actor: they change when the message at hand is handled, and are in its journal from then on. */
+/**
+ * Timers of a durable actor: they change when the message at hand is handled, and are in its journal from then on. One of
+ * the same key that a signal set ends at once; what a handler is told is not about those, which no replay knows.
+ */
 export const durableTimers = (cell: Cell, turn: Turn, guarded: Guarded): ActorTimers<Message> => {
   const keyOf = (key: unknown): string => {
     if (typeof key === 'string') return key
@@ -72,8 +75,12 @@ export const durableTimers = (cell: Cell, turn: Turn, guarded: Guarded): ActorTi
   ): void => {
     guarded(() => {
       refuseElsewhere()
+      cancelOfIncarnation(key)
       turn.setTimer(keyOf(key), { dueMs, message: parse(cell, message), recurrence })
     })
+  }
+  const cancelOfIncarnation = (key: unknown): void => {
+    cell.madeParts?.timers?.cancel(key)
   }
   const active = (key: unknown): boolean => {
     const text = keyOf(key)
@@ -97,6 +104,7 @@ export const durableTimers = (cell: Cell, turn: Turn, guarded: Guarded): ActorTi
     },
     cancel: (key) => {
       refuseElsewhere()
+      cancelOfIncarnation(key)
       const was = active(key)
       if (was) turn.setTimer(keyOf(key), undefined)
       return was

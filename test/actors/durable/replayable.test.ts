@@ -359,6 +359,33 @@ describe('a signal', () => {
     expect(next.runtime.get(definition, 'a').snapshot.context).toBe(5)
     expect(effects).toBe(1)
   })
+
+  test('given a timer of a signal, when a handler cancels its key or sets it anew, then it does not come any more', async () => {
+    const rings: string[] = []
+    const definition = defineActor({
+      name: 'doing',
+      durable: true,
+      protocol: { cancel: message(), set: message(), ring: message({ of: z.string() }) },
+      on: {
+        'actor.started': ({ timers }) => {
+          timers.after('one', 1000, { type: 'ring', of: 'the signal' })
+          timers.after('two', 1000, { type: 'ring', of: 'the signal' })
+        },
+        // What a handler is told has to be the same in a replay: it is about the timers of handlers.
+        cancel: ({ timers }) => void rings.push(`cancelled ${timers.cancel('one')}`),
+        set: ({ timers }) => {
+          timers.after('two', 2000, { type: 'ring', of: 'a handler' })
+        },
+        ring: ({ message: { of } }) => void rings.push(of),
+      },
+    })
+    await using t = await createTestRuntime({ journal: disk().journal })
+    const ref = t.runtime.get(definition, 'a')
+    ref.tell({ type: 'cancel' })
+    ref.tell({ type: 'set' })
+    await t.advance(5000)
+    expect(rings).toEqual(['cancelled false', 'a handler'])
+  })
 })
 
 test('given time and randomness of a handler, then they are the same in a replay', async () => {
