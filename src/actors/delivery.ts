@@ -10,7 +10,6 @@ import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import { NotDurableError, NotReplayableError, waitForAll } from './durable/errors.ts'
-import { encode } from './durable/values.ts'
 import { Envelope } from './envelope.ts'
 import { owe, release } from './open-asks.ts'
 import { entryOf, isAccepted, parseMessage } from './protocol.ts'
@@ -162,7 +161,7 @@ function keep(cell: Cell, message: Message, id: string, from: ActorPath | undefi
     const { capacity } = cell.definition.mailbox
     if (cell.backlog >= capacity) throw new MailboxFullError(cell.path, capacity, message)
     // Until the actor has been brought back nobody knows whether the message is new: it waits in the mailbox.
-    if (record?.isReady !== true) encode(message, 'message')
+    if (record?.isReady === false) record.textOf('received', { id, message })
     const delivery =
       record?.isReady === true
         ? ({ kind: 'received', seq: record.received({ id, message }) } as const)

@@ -185,6 +185,8 @@ export interface JournalReader {
 
 /** A journal that is open for writing: one writer at a time. */
 export interface Journal extends JournalReader {
+  /** Bytes of UTF-8 that an entry, a snapshot or a blob may have. */
+  readonly maxEntryBytes: number
   /**
    * Appends to one stream or to several, atomically. Resolves when all of it is on disk. Appends that are made while
    * others are on their way share one write to the disk. Rejects with `JOURNAL_CONFLICT` (a stream has another last

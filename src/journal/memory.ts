@@ -68,6 +68,7 @@ const pageEntries = 1000
 const ownerOf = (host: JournalHost): LeaseOwner => ({ node: host.node, host: hostname(), pid: process.pid })
 
 class MemoryJournal implements Journal {
+  readonly maxEntryBytes: number
   readonly #store: MemoryStore
   readonly #host: JournalHost
   readonly #options: MemoryJournalOptions
@@ -85,14 +86,15 @@ class MemoryJournal implements Journal {
     this.#store = store
     this.#host = host
     this.#options = options
+    this.maxEntryBytes = options.maxEntryBytes ?? defaultMaxEntryBytes
     this.#writer = lease
   }
 
   async append(appends: readonly Append[]): Promise<void> {
-    const { maxEntryBytes = defaultMaxEntryBytes, maxWaitingBytes = defaultMaxWaitingBytes } = this.#options
+    const { maxWaitingBytes = defaultMaxWaitingBytes } = this.#options
     this.#checkOpen()
     if (this.#failure !== undefined) throw this.#failure
-    const bytes = checkAppends(appends, maxEntryBytes)
+    const bytes = checkAppends(appends, this.maxEntryBytes)
     if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > maxWaitingBytes)
       throw new JournalOverloadedError(memoryLocation, `${this.#waitingBytes} bytes`)
     this.#waitingBytes += bytes

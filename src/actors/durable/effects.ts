@@ -17,7 +17,7 @@ import type { Outlet } from './outlet.ts'
 import { failureOf, type DurableRecord } from './record.ts'
 import type { Script } from './script.ts'
 import type { Turn } from './turn.ts'
-import { decode, encode } from './values.ts'
+import { decode, encode, fits } from './values.ts'
 
 /** What a running effect is given. */
 export interface EffectRun {
@@ -309,9 +309,13 @@ class Effect {
     } catch (error) {
       return this.#noteFailure(error)
     }
-    if (text.length > maxResultBytes)
-      return this.#noteFailure(new EffectResultTooLargeError(this.#key, text.length, maxResultBytes))
-    if (text.length <= inlineResultBytes)
+    const { maxEntryBytes } = this.#record.port.journal
+    if (text.length > maxResultBytes || !fits(text, maxEntryBytes)) {
+      const most = Math.min(maxResultBytes, maxEntryBytes)
+      return this.#noteFailure(new EffectResultTooLargeError(this.#key, text.length, most))
+    }
+    // An entry says more than the value, and may need several bytes for a character.
+    if (text.length <= Math.min(inlineResultBytes, maxEntryBytes / 8))
       return this.#note({ ...this.#of, key: this.#key, value: decode(text) }, undefined)
     const id = `${idempotencyKeyOf(this.#record.stream, this.#key)}-${this.#record.ledger.turns}`
     return this.#note({ ...this.#of, key: this.#key, blob: id }, { id, text })

@@ -4,7 +4,7 @@ import type { Cell } from '../cell.ts'
 import type { DurableRecord } from './record.ts'
 
 /** The journal as one actor uses it. */
-export type ActorJournal = Pick<Journal, 'append' | 'load' | 'read' | 'blob'>
+export type ActorJournal = Pick<Journal, 'append' | 'load' | 'read' | 'blob' | 'maxEntryBytes'>
 
 /** What durable actors need from their runtime. */
 export interface DurabilityPort {

@@ -14,12 +14,14 @@ import type { DurabilityPort } from './port.ts'
 import { TimerAlarm, type Delivery } from './timer-alarm.ts'
 import type { Script } from './script.ts'
 import { Turn, type Output } from './turn.ts'
-import { encode } from './values.ts'
+import { encode, fits } from './values.ts'
 
 /** Entries of one actor that may be on their way to the disk; with more it takes no message until they have arrived. */
 const mostUnderway = 1024
 /** Characters of a snapshot at most: less than any journal takes, whatever they are. */
 const largestSnapshot = 5 * 2 ** 20
+/** Characters of the message of an error that are kept. */
+const longestFailure = 10_000
 /** Bytes of state that are checked per message on average: a large state is checked more rarely. */
 const checkedBytes = 4096
 
@@ -45,7 +47,8 @@ export const failureOf = (error: unknown): Failed['error'] => {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   // Anybody may have set them to anything.
   const { name, message }: { readonly name: unknown; readonly message: unknown } = error
-  return { name: String(name), message: String(message), ...(code === undefined ? {} : { code }) }
+  const text = String(message).slice(0, longestFailure)
+  return { name: String(name), message: text, ...(code === undefined ? {} : { code }) }
 }
 
 /**
@@ -281,11 +284,20 @@ export class DurableRecord {
     if (this.#failure !== undefined || this.cell.aborted) return
     const body: Failed = { ...takenBy(turn), error: failureOf(error) }
     // What cannot be written down is named at least.
-    if (body.message !== undefined && !isData(body.message)) body.message = { type: body.message.type }
+    if (body.message !== undefined && !this.#canWrite(body)) body.message = { type: body.message.type }
     if (turn.of !== undefined) this.#open.delete(turn.of)
     this.#push('failed', turn.atMs, body)
     this.ledger.failed(body, turn.atMs)
     if (turn.received.timer !== undefined) this.alarm.rearm()
+  }
+
+  #canWrite(body: Failed): boolean {
+    try {
+      this.textOf('failed', body)
+      return true
+    } catch {
+      return false
+    }
   }
 
   /**
@@ -371,9 +383,20 @@ export class DurableRecord {
     return this.cell.kernel.clock.wallNow()
   }
 
+  /**
+   * What an entry says, as it is written. What cannot be written is refused here, before anybody else goes with it.
+   * @throws {NotSerializableError} `NOT_SERIALIZABLE`, {EntryTooLargeError} `ENTRY_TOO_LARGE`
+   */
+  textOf(kind: EntryKind, body: unknown): string {
+    const text = encode(body, kind)
+    const { maxEntryBytes } = this.port.journal
+    if (fits(text, maxEntryBytes)) return text
+    throw new EntryTooLargeError(`An entry '${kind}' of ${this.stream}`, Buffer.byteLength(text), maxEntryBytes)
+  }
+
   #push(kind: EntryKind, atMs: number, body: unknown): number {
+    const entry: NewEntry = { kind, version: this.options.version, atMs, body: this.textOf(kind, body) }
     if (this.#seq === 0 && kind !== 'created') this.created(atMs)
-    const entry: NewEntry = { kind, version: this.options.version, atMs, body: encode(body, kind) }
     this.#seq += 1
     this.#entriesSinceSnapshot += 1
     this.#bytesSinceSnapshot += entry.body.length
@@ -485,7 +508,7 @@ export class DurableRecord {
   #takeSnapshot(state: string): void {
     const { body, blobs } = this.ledger.snapshot(state)
     this.#snapshotBytes = body.length
-    if (body.length > largestSnapshot) {
+    if (body.length > largestSnapshot || !fits(body, this.port.journal.maxEntryBytes)) {
       // The entries do without; to refuse them with it would stop the actor for good.
       const error = new EntryTooLargeError(`The snapshot of ${this.stream}`, body.length, largestSnapshot)
       this.cell.kernel.observerFailed(`snapshot of ${this.stream}`, error)
@@ -494,15 +517,6 @@ export class DurableRecord {
     this.#flushAfterTurn().snapshot = { seq: this.#seq, version: this.options.version, atMs: this.#nowMs, body, blobs }
     this.#entriesSinceSnapshot = 0
     this.#bytesSinceSnapshot = 0
-  }
-}
-
-function isData(message: Message): boolean {
-  try {
-    encode(message)
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -107,7 +107,7 @@ export class Recovery {
     const { definition, input, kernel } = this.#cell
     if (input === undefined) this.#record.ledger.input = parseInput(definition, undefined)
     // Refused before anything comes of it.
-    encode(this.#record.ledger.input, 'input')
+    this.#record.textOf('created', { input: this.#record.ledger.input })
     this.#rebuild.begin(kernel.clock.wallNow())
   }
 

@@ -19,6 +19,10 @@ export function decode(text: string): unknown {
   return text.includes('"$":') ? untagged(value) : value
 }
 
+/** Whether a text has at most so many bytes of UTF-8, which are seldom worth counting. */
+export const fits = (text: string, maxBytes: number): boolean =>
+  text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes
+
 /** Whether JSON has words for all of it. */
 function isPlain(value: unknown, depth: number): boolean {
   switch (typeof value) {

@@ -93,6 +93,7 @@ async function orEnd<T>(databases: readonly [Database, ...Database[]], work: () 
 }
 
 class PostgresJournal implements Journal, JournalReader {
+  readonly maxEntryBytes: number
   readonly #database: Database
   readonly #reading: Reading
   readonly #host: JournalHost
@@ -104,6 +105,7 @@ class PostgresJournal implements Journal, JournalReader {
 
   constructor(database: Database, host: JournalHost, writing: Writing | undefined) {
     this.#database = database
+    this.maxEntryBytes = database.settings.maxEntryBytes
     this.#reading = new Reading(database)
     this.#host = host
     this.#writing = writing
@@ -112,8 +114,8 @@ class PostgresJournal implements Journal, JournalReader {
 
   async append(appends: readonly Append[]): Promise<void> {
     const { writer } = this.#forWriting()
-    const { maxEntryBytes, maxWaitingBytes } = this.#database.settings
-    const bytes = checkAppends(appends, maxEntryBytes) + overheadBytes * appends.length
+    const { maxWaitingBytes } = this.#database.settings
+    const bytes = checkAppends(appends, this.maxEntryBytes) + overheadBytes * appends.length
     if (writer.waitingBytes > 0 && writer.waitingBytes + bytes > maxWaitingBytes)
       throw new JournalOverloadedError(this.#database.location, `${writer.waitingBytes} bytes`)
     await writer.append(appends, bytes)

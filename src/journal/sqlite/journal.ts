@@ -55,6 +55,7 @@ export function sqliteJournal(file: string, options: SqliteJournalOptions = {}):
 }
 
 class SqliteJournal implements Journal, JournalReader {
+  readonly maxEntryBytes: number
   readonly #file: string
   readonly #host: JournalHost
   readonly #options: SqliteJournalOptions
@@ -85,14 +86,15 @@ class SqliteJournal implements Journal, JournalReader {
     this.#file = file
     this.#host = host
     this.#options = options
+    this.maxEntryBytes = options.maxEntryBytes ?? defaultMaxEntryBytes
     this.#mode = mode
     this.#thread = thread
   }
 
   async append(appends: readonly Append[]): Promise<void> {
-    const { maxEntryBytes = defaultMaxEntryBytes, maxWaitingBytes = defaultMaxWaitingBytes } = this.#options
+    const { maxWaitingBytes = defaultMaxWaitingBytes } = this.#options
     this.#checkWriting()
-    const bytes = checkAppends(appends, maxEntryBytes) + overheadBytes * appends.length
+    const bytes = checkAppends(appends, this.maxEntryBytes) + overheadBytes * appends.length
     if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > maxWaitingBytes)
       throw new JournalOverloadedError(this.#file, `${this.#waitingBytes} bytes`)
     this.#waitingBytes += bytes

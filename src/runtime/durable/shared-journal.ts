@@ -37,6 +37,10 @@ export class SharedJournal implements ActorJournal {
     this.#clock = clock
   }
 
+  get maxEntryBytes(): number {
+    return this.#journal.maxEntryBytes
+  }
+
   append(appends: readonly Append[]): Promise<void> {
     this.#made += 1
     const number = this.#made

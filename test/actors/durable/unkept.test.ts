@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { defineActor, message, question, type DurableOptions } from 'echelon'
+import { defineActor, message, question, type DurableOptions, type EffectFailedError } from 'echelon'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
 import { clockAfter, disk, entriesOf, kindsOf } from './disk.ts'
 
@@ -161,6 +161,99 @@ test('given a large state that is checked now and then, when it can not be kept,
   const kinds = await kindsOf(world.journal, stream)
   // One entry for each message that there is, and none is both.
   expect(kinds.filter((kind) => kind === 'handled' || kind === 'failed')).toHaveLength(5)
+})
+
+describe.each([true, false])('given a journal of small entries, and an actor in memory: %s', (isWarm) => {
+  const large = 'x'.repeat(3000)
+  const tooLarge = { code: 'ENTRY_TOO_LARGE' }
+
+  async function small() {
+    const world = disk({ maxEntryBytes: 2000 })
+    const t = await createTestRuntime({ journal: world.journal })
+    const failures: unknown[] = []
+    t.runtime.on('failed', ({ error }) => failures.push(error))
+    const definition = keeper()
+    const ref = t.runtime.get(definition, 'a')
+    if (isWarm) {
+      await t.until(ref.tell({ type: 'keep', value: 0 }, { durable: true }))
+      await t.settle()
+    }
+    const incarnation = (): number => ref.incarnation
+    return { t, world, failures, definition, ref, incarnation }
+  }
+  const before = isWarm ? 1 : 0
+
+  test('when a durable message is too large, then its sender learns it, nobody else, and the actor goes on', async () => {
+    const { t, failures, ref, incarnation, ...life } = await small()
+    const told = [1, large, 2].map((value) => ref.tell({ type: 'keep', value }, { durable: true }))
+    const settled = await t.until(Promise.allSettled(told))
+    expect(settled).toMatchObject([{ status: 'fulfilled' }, { reason: tooLarge }, { status: 'fulfilled' }])
+    expect(incarnation()).toBe(1)
+    await isSound({ t, failures, ref, ...life }, before + 2)
+    expect(failures).toEqual([])
+  })
+
+  test('when it has fewer characters than bytes, then that is noticed too', async () => {
+    const { t, ref } = await small()
+    const told = ref.tell({ type: 'keep', value: '€'.repeat(900) }, { durable: true })
+    expect(await t.until(told.catch((error: unknown) => error))).toMatchObject(tooLarge)
+  })
+
+  test.each(['keep', 'effect', 'fail'] as const)(
+    'when a plain message is too large (%s), then it is given up by its type, and no sender beside it is affected',
+    async (type) => {
+      const { t, failures, ref, ...life } = await small()
+      const told = ref.tell({ type: 'keep', value: 1 }, { durable: true })
+      ref.tell({ type, value: large })
+      await t.until(told)
+      await t.settle()
+      expect(failures).toMatchObject([type === 'fail' ? { message: 'failed with a string' } : tooLarge])
+      const failed = (await entriesOf(life.world.journal, stream)).find(({ kind }) => kind === 'failed')
+      expect(JSON.parse(failed?.body ?? '')).toMatchObject({ message: { type } })
+      await isSound({ t, failures, ref, ...life }, before + 1)
+    },
+  )
+
+  test('when an effect gives more than fits, then it has failed', async () => {
+    const { t, world } = await small()
+    const definition = defineActor({
+      name: 'caller',
+      durable: true,
+      protocol: { call: question({ length: z.int() }, z.unknown()) },
+      on: {
+        call: async ({ message: { length }, effect, reply }) => {
+          reply(
+            await effect(`give ${length}`, () => 'x'.repeat(length)).catch(
+              (error: unknown) => (error as EffectFailedError).failure,
+            ),
+          )
+        },
+      },
+    })
+    const call = (length: number): Promise<unknown> =>
+      t.until(t.runtime.get(definition, 'c').ask({ type: 'call', length }))
+    expect(await call(1900)).toBe('x'.repeat(1900))
+    expect(await call(2000)).toMatchObject({ code: 'EFFECT_RESULT_TOO_LARGE' })
+    expect(await kindsOf(world.journal, '/durable/caller/c')).toHaveLength(9)
+  })
+
+  test('when a failure says more than fits, then it is kept cut short', async () => {
+    const world = disk({ maxEntryBytes: 20_000 })
+    const definition = defineActor({
+      name: 'keeper',
+      durable: true,
+      protocol: { go: message() },
+      on: {
+        go: () => {
+          throw new Error('x'.repeat(30_000))
+        },
+      },
+    })
+    await using t = await createTestRuntime({ journal: world.journal })
+    await t.until(t.runtime.get(definition, 'a').tell({ type: 'go' }, { durable: true }))
+    await t.settle()
+    expect(await kindsOf(world.journal, stream)).toEqual(['created', 'received', 'failed'])
+  })
 })
 
 describe('a state that is changed in place', () => {

@@ -29,8 +29,10 @@ describe('what is written reads back the same', () => {
   test('given plain JSON, then its text is what JSON.stringify writes, which every tool can read', () => {
     fc.assert(
       fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
-        fc.pre(!/"(\$|toJSON)":/.test(JSON.stringify(value)) && !JSON.stringify(value).includes('-0'))
-        expect(encode(value)).toBe(JSON.stringify(value))
+        const text = JSON.stringify(value)
+        fc.pre(!/"(\$|toJSON)":/.test(text))
+        // Read again, there is no minus zero in it.
+        expect(encode(JSON.parse(text))).toBe(text)
       }),
     )
   })
