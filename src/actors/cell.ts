@@ -366,6 +366,8 @@ export class Cell {
   stopSelf(reason: ExitReason): void {
     if (this.status === 'stopping' || this.status === 'stopped') return
     this.#stopRequest ??= reason
+    // One that is being brought back has nothing to finish.
+    if (this.record?.isReady === false) this.busy = undefined
     this.wake()
   }
 

@@ -68,7 +68,7 @@ export function beginEnd(cell: Cell, reason: ExitReason): void {
 export function advanceEnd(cell: Cell): void {
   if (cell.status !== 'stopping' || cell.isAtWork() || childrenStillStop(cell)) return
   const { exit = exits.normal } = cell
-  if (cell.definition.handlesSignal('actor.stopping') && !cell.parts.saidStopping) {
+  if (cell.definition.handlesSignal('actor.stopping') && !cell.parts.saidStopping && hasState(cell)) {
     cell.parts.saidStopping = true
     const stopping: Message & { readonly reason: ExitReason } = { type: 'actor.stopping', reason: exit }
     cell.react(stopping)
@@ -79,6 +79,9 @@ export function advanceEnd(cell: Cell): void {
   }
   finish(cell, exit)
 }
+
+/** A durable actor that was not brought back has nothing to say. */
+const hasState = ({ record }: Cell): boolean => record === undefined || record.isReady
 
 /** The end of an actor that nobody asked to stop may take as long as a stop; then it is over, for the reason `late`. */
 export function limitEnd(cell: Cell, late: ExitReason): void {

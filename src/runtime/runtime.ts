@@ -220,7 +220,7 @@ export class Runtime implements AsyncDisposable {
     this.#shutdown.on('drain', 'effects in doubt', () => {
       durability.stop()
     })
-    this.#shutdown.on('close', 'journal', () => durability.journal.close())
+    this.#shutdown.on('close', 'journal', (signal) => durability.journal.close(signal))
     for (const definition of definitions) activations.register(definition)
   }
 

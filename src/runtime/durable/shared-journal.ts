@@ -30,7 +30,7 @@ export class SharedJournal implements ActorJournal {
   readonly #late: Late[] = []
   #made = 0
   #retry: TimerHandle | undefined
-  #whenNoneLate: PromiseWithResolvers<void> | undefined
+  #onNoneLate: () => void = () => undefined
 
   constructor(journal: Journal, clock: Clock) {
     this.#journal = journal
@@ -63,11 +63,15 @@ export class SharedJournal implements ActorJournal {
     return this.#journal.blob(stream, id)
   }
 
-  /** Closes the journal after all that waits for room is written. */
-  async close(): Promise<void> {
+  /** Closes the journal after all that waits for room is written, or when `signal` aborts. */
+  async close(signal: AbortSignal): Promise<void> {
     if (this.#late.length > 0) {
-      this.#whenNoneLate = Promise.withResolvers()
-      await this.#whenNoneLate.promise
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#onNoneLate = resolve
+      signal.addEventListener('abort', () => {
+        resolve()
+      })
+      await promise
     }
     await this.#journal.close()
   }
@@ -108,7 +112,7 @@ export class SharedJournal implements ActorJournal {
       late.reject(error)
     }
     this.#late.splice(this.#late.indexOf(late), 1)
-    if (this.#late.length === 0) this.#whenNoneLate?.resolve()
+    if (this.#late.length === 0) this.#onNoneLate()
     else this.#tryLater()
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { defineActor, message, question } from 'echelon'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
-import { JournalFailedError, JournalFullError } from '../../../src/core/journal-errors.ts'
+import { JournalFailedError, JournalFullError, JournalOverloadedError } from '../../../src/core/journal-errors.ts'
 import { clockAfter, disk, kindsOf, observed } from './disk.ts'
 
 describe('a full disk', () => {
@@ -217,6 +217,17 @@ describe('a journal that has no room for what waits', () => {
     expect(await t.until(Promise.all(told))).toEqual([undefined, undefined, undefined])
     await using next = await createTestRuntime({ journal: world.journal, clock: clockAfter(t.clock) })
     expect(await next.until(next.runtime.get(counter, 'a').ask({ type: 'total' }))).toBe(3)
+  })
+
+  test('given no room until the time for the end is up, then the journal is closed all the same', async () => {
+    const world = disk({ takeOver: false })
+    const t = await createTestRuntime({ journal: world.journal })
+    world.fail(new JournalOverloadedError('memory', 'too much'))
+    t.runtime.get(counter, 'a').tell({ type: 'add', text: '' })
+    await t.settle()
+    await t.until(t.runtime.shutdown())
+    await t.settle()
+    await (await world.journal.open({ node: 'next', clock: t.clock })).close()
   })
 
   test('given one that waits and a disk that breaks, then whoever waits learns it', async () => {
