@@ -235,10 +235,17 @@ export const durableProvocations: Readonly<Record<string, (t: TestRuntime) => un
     return rejectionOf(() => t.runtime.spawn(plain).tell({ type: 'note' }, { durable: true }))
   },
   NOT_REPLAYABLE: () => failureOf(({ spawn }) => spawn(defineActor({ name: 'child', protocol: {}, on: {} }))),
-  NOT_SERIALIZABLE: () =>
-    failureOf(({ timers }) => {
-      timers.after(() => 'a key', 1, { type: 'note' } as never)
-    }),
+  NOT_SERIALIZABLE: async () => {
+    await using t = await createTestRuntime({ journal: memoryJournal() })
+    const keeper = defineActor({
+      name: 'keeper',
+      durable: true,
+      protocol: { keep: message({ value: z.unknown() }) },
+      on: { keep: () => undefined },
+    })
+    const told = t.runtime.get(keeper, 'a').tell({ type: 'keep', value: () => 1 }, { durable: true })
+    return t.until(rejectionOf(() => told))
+  },
   REPLAY_DIVERGED: () =>
     failureOf((context) => context.effect('one', () => 1), { run: (context) => context.effect('two', () => 1) }),
   STREAM_MISMATCH: async () => {
