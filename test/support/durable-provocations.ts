@@ -244,7 +244,7 @@ export const durableProvocations: Readonly<Record<string, (t: TestRuntime) => un
       on: { keep: () => undefined },
     })
     const told = t.runtime.get(keeper, 'a').tell({ type: 'keep', value: () => 1 }, { durable: true })
-    return t.until(rejectionOf(() => told))
+    return await t.until(rejectionOf(() => told))
   },
   REPLAY_DIVERGED: () =>
     failureOf((context) => context.effect('one', () => 1), { run: (context) => context.effect('two', () => 1) }),

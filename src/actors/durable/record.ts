@@ -99,6 +99,10 @@ export class DurableRecord {
   #snapshotBytes = 0
   #stateBytes = 0
   #checkCredit = 0
+  /** Lets out what comes after the end of a turn. */
+  readonly #afterwards = (output: Output): void => {
+    this.release(output)
+  }
   /** Checksum of the state as it is now, when that was made. */
   #digest: number | undefined
 
@@ -273,7 +277,7 @@ export class DurableRecord {
   }
 
   #release(turn: Turn): void {
-    this.#end(turn)
+    turn.end(this.#afterwards)
     for (const output of turn.outputs ?? []) this.release(output)
   }
 
@@ -315,15 +319,9 @@ export class DurableRecord {
 
   /** A turn ended in failure, and its message stays where it is: what it does not let out is refused. */
   left(turn: Turn, error: unknown): void {
-    this.#end(turn)
+    turn.end(this.#afterwards)
     const down = new TargetDownError(this.stream, turn.received.message.type, exits.crash(error))
     for (const output of turn.outputs ?? []) output.refuse(down)
-  }
-
-  #end(turn: Turn): void {
-    turn.end((output) => {
-      this.release(output)
-    })
   }
 
   /** Lets out what follows from everything up to here, once that is on disk. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { assign } from 'xstate'
 import * as z from 'zod'
 import { child, defineActor, message, question, supervisor, type ChildOptions, type Decider } from 'echelon'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
@@ -7,6 +8,7 @@ import { clockAfter, disk, entriesOf, kindsOf, type Disk } from './disk.ts'
 /* What becomes of a message at which its actor fails: what the journal says of it is what comes about. */
 
 const stream = '/top/frail'
+const never = new Promise<never>(() => undefined)
 
 /** Fails at its work as often as it is told to, before or after an effect. */
 function frail(failures: number) {
@@ -169,6 +171,67 @@ describe('given poison after 3', () => {
     expect(tries).toEqual(['tick', 'tick', 'tick'])
     expect(letters()).toEqual(['crashed'])
     expect(ref.snapshot.context).toEqual(['tick', 'tick'])
+    await t.until(t.runtime.shutdown())
+  })
+})
+
+describe('given a chart and poison after 3', () => {
+  const chart = (failures: number) => {
+    let tries = 0
+    const definition = defineActor({
+      name: 'frail',
+      durable: true,
+      protocol: { work: message(), set: message() },
+      machine: ({ setup, stash }) =>
+        setup({ types: { context: {} as { readonly done: number } } }).createMachine({
+          context: { done: 0 },
+          initial: 'on',
+          states: {
+            on: {
+              on: {
+                work: {
+                  actions: assign(({ context }) => {
+                    tries += 1
+                    if (tries <= failures) throw new Error('no')
+                    return { done: context.done + 1 }
+                  }),
+                },
+                set: { target: 'off', actions: stash },
+              },
+            },
+            off: {},
+          },
+        }),
+    })
+    return { definition, tries: () => tries }
+  }
+
+  test.each([true, false])('when a message fails twice (durably: %s), then it is handled once', async (isDurable) => {
+    const { definition, tries } = chart(2)
+    const world = disk()
+    const root = supervisor('top', { children: [child(definition, { ...patient, input: undefined })] })
+    const t = await createTestRuntime({ journal: world.journal, root })
+    const ref = t.runtime.ref(stream, definition)
+    if (isDurable) await t.until(ref?.tell({ type: 'work' }, { durable: true }) ?? never)
+    else ref?.tell({ type: 'work' })
+    await t.advance(10)
+    expect(tries()).toBe(3)
+    expect(ref?.snapshot.context.done).toBe(1)
+    expect(t.runtime.deadLetters.count).toBe(0)
+    await t.until(t.runtime.shutdown())
+  })
+
+  test('when one sets a message aside and goes to another state, then that is refused, and the message is given up', async () => {
+    const { definition } = chart(0)
+    const world = disk()
+    const root = supervisor('top', { children: [child(definition, { keepMailbox: true })] })
+    const t = await createTestRuntime({ journal: world.journal, root })
+    const ref = t.runtime.ref(stream, definition)
+    await t.until(ref?.tell({ type: 'set' }, { durable: true }) ?? never)
+    await t.advance(10)
+    expect(t.runtime.deadLetters.recent()).toMatchObject([{ reason: 'crashed', error: { code: 'NOT_REPLAYABLE' } }])
+    expect(await kindsOf(world.journal, stream)).toEqual(['created', 'received', 'failed'])
+    expect(ref?.snapshot.value).toBe('on')
     await t.until(t.runtime.shutdown())
   })
 })
