@@ -39,7 +39,7 @@ export class Durability implements DurabilityPort {
   readonly #leaving = new Map<string, Promise<void>>()
 
   constructor(kernel: NodeKernel, { journal, rule, activate }: DurabilityOptions) {
-    this.journal = new SharedJournal(journal, kernel.clock)
+    this.journal = new SharedJournal(journal, kernel.clock, kernel.later)
     this.#clock = kernel.clock
     this.#patience = new Patience(kernel.clock, kernel.random.fork('patience'))
     this.doubts = new Doubts(kernel, rule)

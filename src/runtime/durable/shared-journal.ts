@@ -1,11 +1,10 @@
 import type { ActorJournal } from '../../actors/durable/port.ts'
-import type { Clock, TimerHandle } from '../../core/clock.ts'
+import type { Clock } from '../../core/clock.ts'
 import { JournalConflictError, JournalOverloadedError } from '../../core/journal-errors.ts'
 import type { Append, Journal, JournalEntry, Loaded } from '../../core/journal.ts'
 
-/** Milliseconds between two tries to write what there was no room for, and how much is tried at once. */
+/** Milliseconds until what there was no room for is tried again. */
 const retryMs = 5
-const triedAtOnce = 100
 
 /** An append that there was no room for. */
 interface Late {
@@ -13,7 +12,6 @@ interface Late {
   readonly appends: readonly Append[]
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
-  isUnderway: boolean
 }
 
 /**
@@ -21,20 +19,25 @@ interface Late {
  * for the disk anyway, and takes no more messages than it may have on its way.
  *
  * 1. Appends of one stream are written in the order in which they were made.
- * 2. An append waits for nothing but room, and the one before it in its stream.
+ * 2. While one waits for room, those that were made after it wait behind it: a large one finds its place too.
  */
 export class SharedJournal implements ActorJournal {
   readonly #journal: Journal
   readonly #clock: Clock
-  /** In the order in which they were made, until they are written or refused for good. */
-  readonly #late: Late[] = []
+  readonly #later: (task: () => void) => void
+  /** Those that there was no room for, until they are written or refused for good. */
+  readonly #late = new Set<Late>()
+  /** Those of them that the journal has not taken yet, in the order in which they were made. */
+  readonly #inLine: Late[] = []
   #made = 0
-  #retry: TimerHandle | undefined
+  #isTrying = false
   #onNoneLate: () => void = () => undefined
 
-  constructor(journal: Journal, clock: Clock) {
+  /** `later` runs a task as a macrotask. */
+  constructor(journal: Journal, clock: Clock, later: (task: () => void) => void) {
     this.#journal = journal
     this.#clock = clock
+    this.#later = later
   }
 
   get maxEntryBytes(): number {
@@ -44,9 +47,9 @@ export class SharedJournal implements ActorJournal {
   append(appends: readonly Append[]): Promise<void> {
     this.#made += 1
     const number = this.#made
-    if (this.#late.length > 0) return this.#wait(number, appends)
+    if (this.#isTrying) return this.#wait(number, appends)
     return this.#journal.append(appends).catch((error: unknown) => {
-      if (!this.#mayPass(number, error)) throw error
+      if (!this.#isForRoom(number, error)) throw error
       return this.#wait(number, appends)
     })
   }
@@ -65,7 +68,7 @@ export class SharedJournal implements ActorJournal {
 
   /** Closes the journal after all that waits for room is written, or when `signal` aborts. */
   async close(signal: AbortSignal): Promise<void> {
-    if (this.#late.length > 0) {
+    if (this.#late.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#onNoneLate = resolve
       signal.addEventListener('abort', () => {
@@ -77,42 +80,62 @@ export class SharedJournal implements ActorJournal {
   }
 
   /** Whether an append is refused for want of room, its own or that of one before it in its stream. */
-  #mayPass(number: number, error: unknown): boolean {
+  #isForRoom(number: number, error: unknown): boolean {
     if (error instanceof JournalOverloadedError) return true
     if (!(error instanceof JournalConflictError)) return false
-    return this.#late.some((late) => late.number < number && late.appends.some(({ stream }) => stream === error.stream))
+    for (const late of this.#late)
+      if (late.number < number && late.appends.some(({ stream }) => stream === error.stream)) return true
+    return false
   }
 
   #wait(number: number, appends: readonly Append[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      const place = this.#late.findLastIndex((late) => late.number < number) + 1
-      this.#late.splice(place, 0, { number, appends, resolve, reject, isUnderway: false })
-      this.#tryLater()
+      const late = { number, appends, resolve, reject }
+      this.#late.add(late)
+      this.#putInLine(late)
     })
   }
 
-  #tryLater(): void {
-    this.#retry ??= this.#clock.setTimeout(() => {
-      this.#retry = undefined
-      for (const late of this.#late.slice(0, triedAtOnce)) if (!late.isUnderway) void this.#try(late)
-    }, retryMs)
+  #putInLine(late: Late): void {
+    const place = this.#inLine.findLastIndex(({ number }) => number < late.number) + 1
+    this.#inLine.splice(place, 0, late)
+    if (!this.#isTrying) void this.#tryAgain()
   }
 
-  async #try(late: Late): Promise<void> {
-    late.isUnderway = true
+  async #tryAgain(): Promise<void> {
+    this.#isTrying = true
+    while (this.#inLine.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#clock.setTimeout(resolve, retryMs)
+      })
+      await this.#handOn()
+    }
+    this.#isTrying = false
+  }
+
+  /** Hands on those that there is room for. Want of room is known at once: who is not back in line by then was taken. */
+  async #handOn(): Promise<void> {
+    for (let late = this.#inLine.shift(); late !== undefined; late = this.#inLine.shift()) {
+      void this.#write(late)
+      await new Promise<void>((resolve) => {
+        this.#later(resolve)
+      })
+      if (this.#inLine[0] === late) return
+    }
+  }
+
+  async #write(late: Late): Promise<void> {
     try {
       await this.#journal.append(late.appends)
       late.resolve()
     } catch (error) {
-      late.isUnderway = false
-      if (this.#mayPass(late.number, error)) {
-        this.#tryLater()
+      if (this.#isForRoom(late.number, error)) {
+        this.#putInLine(late)
         return
       }
       late.reject(error)
     }
-    this.#late.splice(this.#late.indexOf(late), 1)
-    if (this.#late.length === 0) this.#onNoneLate()
-    else this.#tryLater()
+    this.#late.delete(late)
+    if (this.#late.size === 0) this.#onNoneLate()
   }
 }
