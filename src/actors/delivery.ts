@@ -10,6 +10,8 @@ import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import { NotDurableError, NotReplayableError, waitForAll } from './durable/errors.ts'
+import { sendLetter } from './durable/machine-letters.ts'
+import { encode } from './durable/values.ts'
 import { Envelope } from './envelope.ts'
 import { owe, release } from './open-asks.ts'
 import { entryOf, isAccepted, parseMessage } from './protocol.ts'
@@ -105,7 +107,7 @@ export function offer(cell: Cell, given: Message, signal?: AbortSignal): Promise
 
 /** As `tell`, and resolves once the message is on disk. Rejects as `Ref.tell` says. */
 export function tellDurable(cell: Cell, given: Message, givenId: string | undefined): Promise<void> {
-  return durably(givenId, (id, from) => {
+  return durably(cell.path, given, givenId, (id, from) => {
     const message = parse(cell, given)
     if (cell.definition.durable === undefined) throw new NotDurableError(cell.path, 'keep a message')
     return keep(cell, message, id, from)
@@ -117,6 +119,8 @@ export function tellDurable(cell: Cell, given: Message, givenId: string | undefi
  * is on disk before, so that a second try sends the same again; in a replay nothing is sent.
  */
 export async function durably(
+  to: ActorPath,
+  message: Message,
   givenId: string | undefined,
   send: (id: string, from: ActorPath | undefined) => Promise<void>,
 ): Promise<void> {
@@ -137,11 +141,14 @@ export async function durably(
   if (turn.isOver)
     throw new NotReplayableError(path, turn.received.message.type, 'a durable tell after the end', waitForAll)
   if (turn.isChart) {
-    // Its transitions wait for nothing: it is sent when this one is on disk.
+    // Its transitions wait for nothing: it is noted with this one, and sent when that is on disk.
+    const letter = { id: givenId ?? freshSeed(), to, message }
+    encode(letter, 'message')
+    const key = turn.post(letter)
     await new Promise<void>((release, refuse) => {
       turn.hold({ release, refuse })
     })
-    return outside(() => send(givenId ?? freshSeed(), path))
+    return sendLetter(cell, key, () => send(letter.id, path))
   }
   turn.of ??= record.received(turn.received)
   const id = givenId ?? turn.messageId(turn.of)

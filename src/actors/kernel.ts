@@ -8,7 +8,7 @@ import type { RefOf } from './actor-context.ts'
 import type { AnyDefinition } from './definition.ts'
 import type { DurabilityPort } from './durable/port.ts'
 import type { Deadlines } from './deadlines.ts'
-import type { AnyRef, Ref } from './ref.ts'
+import type { AnyRef, LocalRef, Ref } from './ref.ts'
 import type { Protocol } from './protocol.ts'
 
 /** What a cell needs from the runtime that it lives in: the seam between one actor and everything around it. */
@@ -34,6 +34,8 @@ export interface Kernel {
   readonly durability: DurabilityPort | undefined
   /** The durable actor with this key. */
   get<D extends AnyDefinition>(definition: D, key: string): RefOf<D>
+  /** The one that `get` gives at this path. Undefined for another path, or when nobody knows its definition yet. */
+  durableAt(path: string): Pick<LocalRef, 'tell'> | undefined
   countZombieEffect(): void
   observerFailed(observer: string, error: unknown): void
 

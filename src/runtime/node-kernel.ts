@@ -16,6 +16,7 @@ import type { DiscoveryKey, EscalationOutcome, EscalationRequest, Topic } from '
 import { Escalations } from '../supervisors/escalations.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 import type { Activations } from './durable/activations.ts'
+import type { DurableRef } from './durable/durable-ref.ts'
 import type { Durability } from './durable/durability.ts'
 import { Registry } from './registry.ts'
 import { Topics } from './topics.ts'
@@ -82,6 +83,10 @@ export class NodeKernel implements Kernel {
     if (this.activations === undefined) throw new JournalMissingError(`'${definition.name}'`)
     // The ref of a definition's actor has that definition's protocol.
     return this.activations.get(definition, key, undefined) as unknown as RefOf<D>
+  }
+
+  durableAt(path: string): DurableRef | undefined {
+    return this.activations?.at(path)
   }
 
   defer(task: () => void): void {

@@ -26,12 +26,18 @@ const takenSchema = z.object({
 /** `digest`: checksum of the state after it. */
 const handledSchema = takenSchema.extend({ digest: z.number().optional() })
 const failedSchema = takenSchema.extend({ error: failureSchema })
-/** `of`: the `received` entry whose handler runs it. `atMs`: what that handler takes for now. */
+/** A durable message that is to be sent: to the actor at this path. */
+const letterSchema = z.object({ id: z.string(), to: z.string(), message: messageSchema })
+/**
+ * `of`: the `received` entry whose handler runs it. `atMs`: what that handler takes for now. `letter`: it is no code that
+ * runs, but a message that a chart sends.
+ */
 const intentSchema = z.object({
   key: z.string(),
   of: seqSchema.optional(),
   atMs: z.number(),
   idempotent: z.boolean().optional(),
+  letter: letterSchema.optional(),
 })
 /** One of `value`, `blob` (the id of the value's text) and `error`. */
 const outcomeSchema = z.object({
@@ -70,6 +76,7 @@ export type Received = z.infer<typeof receivedSchema>
 export type Taken = z.infer<typeof takenSchema>
 export type Handled = z.infer<typeof handledSchema>
 export type Failed = z.infer<typeof failedSchema>
+export type Letter = z.infer<typeof letterSchema>
 export type Intent = z.infer<typeof intentSchema>
 export type Outcome = z.infer<typeof outcomeSchema>
 export type SnapshotBody = z.infer<typeof snapshotSchema>

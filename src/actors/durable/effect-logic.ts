@@ -62,7 +62,8 @@ export function effectLogic<Output, Input = undefined>(
 /** A chart is done: nobody waits any more for what its effects come to, and none of them brings it back. */
 export function giveUpEffects(record: DurableRecord): void {
   const error = failureOf(new Error('given up: its chart is done'))
-  for (const key of [...record.ledger.intents.keys()]) record.outcome({ key, error }, undefined)
+  for (const { key, letter } of [...record.ledger.intents.values()])
+    if (letter === undefined) record.outcome({ key, error }, undefined)
 }
 
 /** What stops the effects that charts run. */

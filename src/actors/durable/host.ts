@@ -69,10 +69,16 @@ export function openRecord(cell: Cell, isChart: boolean): DurableRecord {
 }
 
 /** Recovers, runs `begin` and then lets the messages in. Where this fails, the actor does, whatever its decider says. */
-export async function bringBack(cell: Cell, record: DurableRecord, rebuild: Rebuild, begin: () => void): Promise<void> {
+export async function bringBack(
+  cell: Cell,
+  record: DurableRecord,
+  rebuild: Rebuild,
+  begin: () => Promise<void> | undefined,
+): Promise<void> {
   try {
     await record.port.recover(cell, () => new Recovery(cell, record, rebuild).run())
-    if (cell.status === 'running') begin()
+    const begun = cell.status === 'running' ? begin() : undefined
+    if (begun !== undefined) await begun
     letIn(cell, record)
   } catch (error) {
     record.fail(asError(error))

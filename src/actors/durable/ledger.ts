@@ -76,8 +76,9 @@ export class Ledger {
   }
 
   outcome(body: Outcome): void {
+    const isLetter = this.intents.get(body.key)?.letter !== undefined
     this.intents.delete(body.key)
-    if (body.error === undefined) this.outcomes.set(body.key, body)
+    if (body.error === undefined && !isLetter) this.outcomes.set(body.key, body)
   }
 
   /** A message was handled at `atMs`, and set `timers`. */

@@ -11,6 +11,7 @@ import { reportInterrupted } from '../restore.ts'
 import { createHosted, rootHost, startHosted } from '../root-host.ts'
 import { giveUpEffects } from './effect-logic.ts'
 import { bringBack, closeRecord, openRecord } from './host.ts'
+import { resendLetters } from './machine-letters.ts'
 import { ChartRebuild } from './machine-rebuild.ts'
 import { recordedMachine, Recorder, recorderOf } from './machine-recorder.ts'
 import { ChildEnds } from './machine-state.ts'
@@ -32,9 +33,7 @@ export function durableMachineHost(machine: AnyStateMachine): Host {
     start(cell) {
       const record = openRecord(cell, true)
       const rebuild = new ChartRebuild(record, recorded)
-      void bringBack(cell, record, rebuild, () => {
-        begin(cell, record, recorded, rebuild)
-      })
+      void bringBack(cell, record, rebuild, () => begin(cell, record, recorded, rebuild))
     },
     end(cell, reason) {
       const isClean = reason.kind === 'normal' || reason.kind === 'shutdown'
@@ -45,8 +44,13 @@ export function durableMachineHost(machine: AnyStateMachine): Host {
   }
 }
 
-/** Starts the root actor for what was brought back, or afresh. */
-function begin(cell: Cell, record: DurableRecord, machine: AnyStateMachine, rebuild: ChartRebuild): void {
+/** Starts the root actor for what was brought back, or afresh. One that is done has first to send what it still has. */
+function begin(
+  cell: Cell,
+  record: DurableRecord,
+  machine: AnyStateMachine,
+  rebuild: ChartRebuild,
+): Promise<void> | undefined {
   const restored = record.isNew ? undefined : rebuild.resumable()
   const hosted = createHosted(cell, machine, record.ledger.input, restored?.snapshot)
   const children = childrenOf(snapshotOf(hosted.actor))
@@ -62,10 +66,14 @@ function begin(cell: Cell, record: DurableRecord, machine: AnyStateMachine, rebu
       reportInterrupted(hosted, cutOff, children)
     })
   }
-  if (snapshotOf(hosted.actor).status !== 'done') return
-  giveUpMessages(cell, record)
-  giveUpEffects(record)
-  cell.stopSelf(exits.normal)
+  const sent = resendLetters(cell, record)
+  if (snapshotOf(hosted.actor).status !== 'done') return undefined
+  return sent.then(() => {
+    if (cell.status === 'stopped') return
+    giveUpMessages(cell, record)
+    giveUpEffects(record)
+    cell.stopSelf(exits.normal)
+  })
 }
 
 /** It is over: durable messages that came too late will never be handled, and those that come now are not taken. */

@@ -8,6 +8,7 @@ import { watchedMachine } from '../machine-guard.ts'
 import { giveUpEffects } from './effect-logic.ts'
 import { NotReplayableError } from './errors.ts'
 import { ChartDelays } from './machine-delays.ts'
+import { noteLetters } from './machine-letters.ts'
 import { checkChildren, isChildEnd, keptEvent, keptState, type ChildEnds } from './machine-state.ts'
 import type { DurableRecord } from './record.ts'
 import type { Turn } from './turn.ts'
@@ -152,6 +153,7 @@ export class Recorder {
     if (after.status === 'done') delays.cancelAll(this.#record.ledger)
     const changed = after !== before || isChildEnd(event)
     this.#record.handled(turn, keptState(this.#machine, after, this.#ends), changed)
+    noteLetters(this.#record, turn)
     if (after.status === 'done') giveUpEffects(this.#record)
   }
 
@@ -167,6 +169,7 @@ export class Recorder {
     if (!isSame || turn.timers !== undefined)
       refuse('an event that is set aside', 'change nothing in the transition that stashes or postpones it')
     this.#cell.setAside(context, how)
+    noteLetters(this.#record, turn)
     this.#record.setAside(turn, context.envelope?.delivery)
   }
 

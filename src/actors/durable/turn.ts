@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
-import { seededRandom, type Random } from '../../core/random.ts'
-import type { Received } from './bodies.ts'
+import { freshSeed, seededRandom, type Random } from '../../core/random.ts'
+import type { Letter, Received } from './bodies.ts'
 import { Outlet } from './outlet.ts'
 import type { DurableTimer } from '../schedule.ts'
 import type { Script } from './script.ts'
@@ -31,6 +31,8 @@ export class Turn {
   readonly script: Script | undefined
   outputs: Output[] | undefined
   timers: Map<string, DurableTimer | undefined> | undefined
+  /** Durable messages that a chart sends, by the key of the intent that notes each with its transition. */
+  letters: Map<string, Letter> | undefined
   /** Durable messages sent: they are numbered, so that a second try sends the same. */
   sent = 0
   ranEffects = false
@@ -99,6 +101,14 @@ export class Turn {
   messageId(seq: number): string {
     this.sent += 1
     return `${this.stream}#${seq}.${this.sent}`
+  }
+
+  /** Takes a durable message that a chart sends. Gives the key by which it is known until it has been sent. */
+  post(letter: Letter): string {
+    this.sent += 1
+    const key = `~letter ${freshSeed()}`
+    ;(this.letters ??= new Map()).set(key, letter)
+    return key
   }
 
   /** Through which its handler sees what effects come to. */

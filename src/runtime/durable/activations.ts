@@ -113,14 +113,20 @@ export class Activations {
     }
   }
 
-  /** Starts the actor of a stream, for the waker. Undefined when nobody knows its definition. */
-  activate(stream: string): Promise<void> | undefined {
+  /** The address of a stream. Undefined when nobody knows its definition. */
+  at(stream: string): DurableRef | undefined {
     const [, root, name = '', key = ''] = stream.split('/')
     const kind = root === durableRoot ? this.#kinds.get(name) : undefined
-    if (kind === undefined) return undefined
+    return kind && this.#refTo(kind.definition, key, undefined)
+  }
+
+  /** Starts the actor of a stream, for the waker. Undefined when nobody knows its definition. */
+  activate(stream: string): Promise<void> | undefined {
+    const ref = this.at(stream)
+    if (ref === undefined) return undefined
     return new Promise((resolve, reject) => {
       this.use(
-        this.#refTo(kind.definition, key, undefined),
+        ref,
         (cell) => {
           resolve(cell.record?.ready)
         },

@@ -105,7 +105,9 @@ export class DurableRef implements Ref {
   tell(message: Message, options?: TellOptions): Promise<void> | void {
     const sender = currentContext()
     if (options?.durable === true)
-      return durably(options.id, (id) => this.#with((ref) => ref.tell(message, { durable: true, id })))
+      return durably(this.path, message, options.id, (id) =>
+        this.#with((ref) => ref.tell(message, { durable: true, id })),
+      )
     const deliver = (): void => {
       this.#activations.use(
         this,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { defineActor, message, question, type ActorContext, type RefOf } from 'echelon'
+import { defineActor, message, question, supervisor, type ActorContext, type RefOf } from 'echelon'
 import { assign, fromPromise } from 'xstate'
 import { Lab } from './machine-lab.ts'
 
@@ -21,6 +21,115 @@ const inbox = defineActor({
   protocol: { mail: message({ text: z.string() }) },
   state: (): readonly string[] => [],
   on: { mail: ({ state, message: { text } }) => [...state, text] },
+})
+
+const diary = defineActor({
+  name: 'diary',
+  durable: true,
+  protocol: { write: message(), pages: question({}, z.int()) },
+  state: () => 0,
+  on: {
+    write: ({ state }) => state + 1,
+    pages: ({ state, reply }) => {
+      reply(state)
+    },
+  },
+})
+
+describe('durable messages and crashes', () => {
+  describe.each(['done', 'over'])('given a durable message to another on the way to a state that is %s', (target) => {
+    const writer = defineActor({
+      name: 'writer',
+      durable: { passivateAfterMs: 1000 },
+      protocol: { go: message() },
+      machine: ({ setup, act }) =>
+        setup({}).createMachine({
+          initial: 'idle',
+          states: {
+            idle: {
+              on: {
+                go: { target, actions: act(({ get }) => get(diary, 'd').tell({ type: 'write' }, { durable: true })) },
+              },
+            },
+            done: {},
+            over: { type: 'final' },
+          },
+        }),
+    })
+    const cuts = [1, 2, 3, 4, 5, 6].flatMap((append) => [true, false].map((written) => ({ append, written })))
+
+    test.each(cuts)(
+      'when the process dies at append $append (written: $written), then it is handled once',
+      async (cut) => {
+        const lab = new Lab()
+        const first = await lab.start({ definitions: [writer, diary] }, { cut })
+        first.runtime
+          .get(writer, 'w')
+          .tell({ type: 'go' }, { durable: true, id: 'go' })
+          .catch(() => undefined)
+        await first.settle()
+        const second = await lab.start({ definitions: [writer, diary] })
+        const told = second.runtime.get(writer, 'w').tell({ type: 'go' }, { durable: true, id: 'go' })
+        // One that is over takes nothing any more.
+        told.catch(() => undefined)
+        await second.advance(10_000)
+        expect(await second.until(second.runtime.get(diary, 'd').ask({ type: 'pages' }))).toBe(1)
+        expect(await lab.wakeAtMs('/durable/writer/w')).toBe(null)
+        expect(second.runtime.ref('/durable/writer/w')).toBeUndefined()
+        expect(second.runtime.inDoubt).toEqual([])
+      },
+    )
+  })
+
+  test('given a receiver that is there later than its sender, then what a crash left unsent comes all the same', async () => {
+    const lab = new Lab()
+    const writer = defineActor({
+      name: 'writer',
+      durable: true,
+      protocol: { go: message() },
+      machine: ({ setup, act }) =>
+        setup({}).createMachine({
+          on: { go: { actions: act(({ lookup }) => lookup(diary).tell({ type: 'write' }, { durable: true })) } },
+        }),
+    })
+    const app = supervisor('app', { children: [writer, diary] })
+    const first = await lab.start({ root: app }, { cut: { append: 2, written: true } })
+    first.runtime.ref('/app/writer', writer)?.tell({ type: 'go' })
+    await first.settle()
+    expect(lab.isDead).toBe(true)
+    const second = await lab.start({ root: app })
+    await second.advance(10_000)
+    expect(
+      await second.until(
+        second.runtime.ref('/app/diary', diary)?.ask({ type: 'pages' }) ?? Promise.reject(new Error('no diary')),
+      ),
+    ).toBe(1)
+  })
+
+  test('given a receiver that nobody knows any more, then it is tried for some minutes, and then given up', async () => {
+    const lab = new Lab()
+    const writer = defineActor({
+      name: 'writer',
+      durable: { passivateAfterMs: 1000 },
+      protocol: { go: message() },
+      machine: ({ setup, act }) =>
+        setup({}).createMachine({
+          on: { go: { actions: act(({ get }) => get(diary, 'd').tell({ type: 'write' }, { durable: true })) } },
+        }),
+    })
+    const first = await lab.start({ definitions: [writer] }, { cut: { append: 2, written: true } })
+    first.runtime.get(writer, 'w').tell({ type: 'go' })
+    await first.settle()
+    const second = await lab.start({ definitions: [writer] })
+    const failed: unknown[] = []
+    second.runtime.on('observer-failed', ({ observer, error }) => failed.push([observer, error]))
+    await second.advance(600_000)
+    expect(failed).toMatchObject([
+      ['durable message of /durable/writer/w to /durable/diary/d', { code: 'TARGET_DOWN' }],
+    ])
+    expect(await lab.wakeAtMs('/durable/writer/w')).toBe(null)
+    expect(second.runtime.ref('/durable/writer/w')).toBeUndefined()
+  })
 })
 
 describe.each([
@@ -103,18 +212,6 @@ describe.each([
 
   test('given a durable message to another, then it is sent once the transition is on disk, and once', async () => {
     const lab = new Lab()
-    const diary = defineActor({
-      name: 'diary',
-      durable: true,
-      protocol: { write: message(), pages: question({}, z.int()) },
-      state: () => 0,
-      on: {
-        write: ({ state }) => state + 1,
-        pages: ({ state, reply }) => {
-          reply(state)
-        },
-      },
-    })
     const chart = defineActor({
       name: 'chart',
       durable: true,
