@@ -78,3 +78,28 @@ test('given an append that is refused for good, then those behind it in its stre
   await settled(clock, endings)
   expect(await Promise.all(endings)).toEqual(['written', 'JOURNAL_CONFLICT', 'JOURNAL_CONFLICT', 'written'])
 })
+
+test('given a large append that waits for room, then small ones of others do not go on and on before it', async () => {
+  const clock = new VirtualClock()
+  const written: string[] = []
+  const source = memoryJournal({
+    maxWaitingBytes: 100,
+    beforeCommit: async (appends) => {
+      for (let i = 0; i < 20; i += 1) await turn()
+      written.push(...appends.map(({ stream }) => stream))
+    },
+  })
+  const shared = new SharedJournal(await source.open({ node: 'here', clock }), clock, later)
+  const append = (stream: string, length: number): Promise<void> => {
+    const entries = [{ kind: 'handled', version: 1, atMs: 0, body: 'x'.repeat(length) }] as const
+    return shared.append([{ stream, expectedSeq: 0, entries, wakeAtMs: null }])
+  }
+  const appended = [append('/first', 80), append('/large', 80)]
+  for (const stream of ['/a', '/b', '/c']) {
+    await turn()
+    clock.advanceBy(5)
+    appended.push(append(stream, 1))
+  }
+  await settled(clock, appended)
+  expect(written.slice(0, 2)).toEqual(['/first', '/large'])
+})
