@@ -5,7 +5,7 @@ import { Heads } from './heads.ts'
 import { ownerOf } from './leases.ts'
 import type { FromStore, StoreSetup } from './messages.ts'
 import { markOf, mayBeAlive, thisHost } from './process.ts'
-import { connect, create, isThere } from './schema.ts'
+import { connect, create, isThere, syncFolder } from './schema.ts'
 import { Tables, type LeaseRow } from './tables.ts'
 import { endsEarly, verifyAll } from './verify.ts'
 import { readWitness, Witness } from './witness.ts'
@@ -46,6 +46,8 @@ export function openWriter(setup: StoreSetup, post: (progress: Progress) => void
   try {
     const tables = new Tables(db)
     const { epoch, position } = take(tables, setup)
+    // The log is new, and SQLite does not look at what its own sync of the folder comes to.
+    syncFolder(file)
     const heads = new Heads(tables, false)
     recover(tables, heads, post)
     return new Writer(tables, heads, new Witness(file), { epoch, position, onFailure })

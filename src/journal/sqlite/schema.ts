@@ -101,6 +101,11 @@ export function create(file: string): void {
   } finally {
     rmSync(draft, { force: true })
   }
+  syncFolder(file)
+}
+
+/** Makes sure that files which are new beside `file` are found after a crash. */
+export function syncFolder(file: string): void {
   if (process.platform !== 'win32') sync(path.dirname(file)) // where folders cannot be synced, they need not be
 }
 
