@@ -47,6 +47,7 @@ export function describeBounds(subject: JournalSubject): void {
       await withJournal(
         subject,
         async (journal) => {
+          expect(journal.maxEntryBytes).toBe(1000)
           const fits = 'é'.repeat(500)
           const tooLarge = `${fits}.`
           const all = (text: string): Append =>
