@@ -32,6 +32,7 @@ export function effectLogic<Output, Input = undefined>(
     const name = typeof key === 'string' ? key : key(input)
     const cell = cellAbove(self)
     if (cell === undefined) return fn({ input, idempotencyKey: hashOf(name), signal, attempt: 1 })
+    keys.set(self, name)
     for (let other = runningIn(cell, name); other !== undefined; other = runningIn(cell, name)) {
       try {
         return (await other) as Output
@@ -65,6 +66,11 @@ export function giveUpEffects(record: DurableRecord): void {
   for (const { key, letter } of [...record.ledger.intents.values()])
     if (letter === undefined) record.outcome({ key, error }, undefined)
 }
+
+const keys = new WeakMap<object, string>()
+
+/** The key of an effect that a chart has invoked and that is at work, or was. */
+export const effectKeyOf = (child: object): string | undefined => keys.get(child)
 
 /** What stops the effects that charts run. */
 const stops = new WeakMap<Promise<unknown>, AbortSignal>()

@@ -5,10 +5,11 @@ import { childrenOf } from '../hosted.ts'
 import { interruptChildren } from '../restore.ts'
 import { isEffectLogic } from './effect-logic.ts'
 import { ChartDelays } from './machine-delays.ts'
-import { ChildEnds, keptState, persisted, revivedEvent, type PersistedMachine } from './machine-state.ts'
+import { ChildEnds, keptState, outputBlobOf, persisted, revivedEvent, type PersistedMachine } from './machine-state.ts'
 import type { DurableRecord } from './record.ts'
 import type { Rebuild } from './recovery.ts'
 import type { Turn } from './turn.ts'
+import { decode } from './values.ts'
 
 /** An action that a transition would run, with the parameters of XState's own, which its types only document. */
 interface DryAction {
@@ -62,7 +63,19 @@ export class ChartRebuild implements Rebuild {
     this.#ends = ChildEnds.restored(chart, () => false)
   }
 
-  replay(turn: Turn, message: AnyEventObject): undefined {
+  replay(turn: Turn, message: AnyEventObject): Promise<void> | undefined {
+    const blob = outputBlobOf(message)
+    if (blob === undefined) {
+      this.#take(turn, message)
+      return undefined
+    }
+    const { outputBlob: _, ...event } = message
+    return this.#record.blob(blob).then((text) => {
+      this.#take(turn, { ...event, output: decode(text) })
+    })
+  }
+
+  #take(turn: Turn, message: AnyEventObject): void {
     const event = revivedEvent(this.#record.stream, message)
     const before = this.#state
     const { ledger } = this.#record
@@ -72,7 +85,6 @@ export class ChartRebuild implements Rebuild {
     this.#ends.note(before, event)
     noteDelays(actions, delays, scope.self)
     if (this.#chart.status === 'done') delays.cancelAll(ledger)
-    return undefined
   }
 
   digested(): unknown {

@@ -5,7 +5,7 @@ import type { Cell } from '../cell.ts'
 import { MessageContext } from '../context.ts'
 import { childrenOf, hostedIn, snapshotOf, type Hosted } from '../hosted.ts'
 import { watchedMachine } from '../machine-guard.ts'
-import { giveUpEffects } from './effect-logic.ts'
+import { effectKeyOf, giveUpEffects } from './effect-logic.ts'
 import { NotReplayableError } from './errors.ts'
 import { ChartDelays } from './machine-delays.ts'
 import { noteLetters } from './machine-letters.ts'
@@ -93,7 +93,7 @@ export class Recorder {
     // Events from within come in nobody's message.
     const context =
       hosted.context?.message === event ? hosted.context : new MessageContext(this.#cell, event, undefined)
-    const turn = this.#record.open(keptEvent(event), context.envelope?.delivery)
+    const turn = this.#record.open(keptEvent(event, this.#blobOf(before, event)), context.envelope?.delivery)
     context.turn = turn
     const delays = ChartDelays.of(turn, this.#record.ledger)
     const outer = hosted.context
@@ -104,6 +104,13 @@ export class Recorder {
     // What it throws comes back as a failure of the actor.
     open.after = step()
     return open.after
+  }
+
+  /** Where the journal has what an effect came to, when that is large. */
+  #blobOf(before: AnyMachineSnapshot, event: AnyEventObject): string | undefined {
+    const child = isChildEnd(event) ? childrenOf(before)[String(event['actorId'])] : undefined
+    const key = child && effectKeyOf(child)
+    return key === undefined ? undefined : this.#record.ledger.outcomes.get(key)?.blob
   }
 
   #settle(): void {

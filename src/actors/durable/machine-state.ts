@@ -136,13 +136,24 @@ interface FailedEffect {
   readonly failure: EffectFailedError['failure']
 }
 
-/** An event as the journal has it: the failure of an effect keeps what a guard or an action may ask for. */
-export function keptEvent(event: AnyEventObject): Message {
+/**
+ * An event as the journal has it: the failure of an effect keeps what a guard or an action may ask for. `blob`: the
+ * journal has the output of an effect already, there.
+ */
+export function keptEvent(event: AnyEventObject, blob: string | undefined): Message {
+  if (blob !== undefined && 'output' in event) {
+    const { output: _, ...rest } = event
+    return { ...rest, outputBlob: blob } as Message
+  }
   const error: unknown = event['error']
   if (!(error instanceof EffectFailedError) || !isChildEnd(event)) return event
   const effect: FailedEffect = { key: error.key, failure: error.failure }
   return { ...event, effect } as Message
 }
+
+/** Where the journal has the output of the event behind `keptEvent`, when it is not in there. */
+export const outputBlobOf = (event: AnyEventObject): string | undefined =>
+  isChildEnd(event) && typeof event['outputBlob'] === 'string' ? event['outputBlob'] : undefined
 
 /** The event behind `keptEvent`, with errors of the classes that they had. */
 export function revivedEvent(path: string, event: AnyEventObject): AnyEventObject {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { defineActor, message, question, type EffectOptions } from 'echelon'
+import { defineActor, message, question, type DurableOptions, type EffectOptions } from 'echelon'
 import { assign, createMachine, fromPromise } from 'xstate'
 import { EffectFailedError } from '../../../src/actors/durable/errors.ts'
 import type { InvokedEffect } from '../../../src/actors/durable/effect-logic.ts'
@@ -21,10 +21,14 @@ interface Order {
 }
 
 /** A shop that charges once it is told to buy. `charge` is what it invokes. */
-const shopOf = (charge: (run: InvokedEffect<string>) => unknown, options: EffectOptions = {}) =>
+const shopOf = (
+  charge: (run: InvokedEffect<string>) => unknown,
+  options: EffectOptions = {},
+  durable: DurableOptions = {},
+) =>
   defineActor({
     name: 'shop',
-    durable: true,
+    durable,
     protocol,
     machine: ({ setup, reply, effect }) =>
       setup({
@@ -151,6 +155,23 @@ describe('effects over restarts', () => {
         expect(third.runtime.inDoubt).toEqual([])
       },
     )
+  })
+
+  test('given a large result, then the journal has it once, beside the entries, and a replay knows it', async () => {
+    const lab = new Lab()
+    const large = 'receipt '.repeat(100)
+    const shop = shopOf(() => large, {}, { inlineResultBytes: 100 })
+    const first = await lab.start()
+    first.runtime.get(shop, 's').tell({ type: 'buy' })
+    await first.settle()
+    const entries = await lab.entries(path)
+    expect(entries.filter(({ body }) => body.includes(large))).toEqual([])
+    for (let process = 0; process < 2; process += 1) {
+      const t = await lab.start()
+      expect(await t.until(t.runtime.get(shop, 's').ask({ type: 'look' }))).toBe('"paid"')
+      expect(t.runtime.get(shop, 's').snapshot).toMatchObject({ context: { got: large, times: 1 } })
+      if (process === 0) lab.kill()
+    }
   })
 
   test('given an effect that failed, then a replay sees the same failure, of the same class', async () => {
