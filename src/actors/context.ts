@@ -26,8 +26,9 @@ import { unwatch, watch } from './watching.ts'
 
 /** Its actor is to stop: its handler is not waited for any longer, and has no effect. */
 function interrupt(context: MessageContext): void {
-  const { cell } = context
+  const { cell, turn } = context
   if (context.fenced) return
+  if (turn !== undefined) cell.record?.left(turn, cell.exit ?? exits.shutdown())
   context.waits = 'abandoned'
   cell.release(context)
   cell.goOn()

@@ -89,7 +89,7 @@ function settle(context: MessageContext, fate: Fate, error: unknown, reason: Exi
     case 'aside':
       return
     case 'kept':
-      if (turn !== undefined) record?.left(turn, error)
+      if (turn !== undefined) record?.left(turn, reason)
       return
     case 'again':
       tryAgain(context, turn && record?.again(turn, error), reason)

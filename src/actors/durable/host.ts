@@ -45,6 +45,7 @@ export function durableHost(logic: HandlerLogic): Host {
     },
     end(cell, reason) {
       if (cell.record?.isReady !== true) cell.hosted = undefined
+      for (const { turn } of cell.inHand) if (turn?.isOver === false) cell.record?.left(turn, reason)
       closeRecord(cell, reason.kind === 'normal' || reason.kind === 'shutdown', () => cell.hosted)
     },
   }

@@ -1,6 +1,6 @@
 import { TargetDownError } from '../../core/errors.ts'
 import { EntryTooLargeError } from '../../core/journal-errors.ts'
-import { asError, describeError, exits } from '../../core/exit.ts'
+import { asError, describeError, exits, type ExitReason } from '../../core/exit.ts'
 import type { Blob, EntryKind, NewEntry, Snapshot } from '../../core/journal.ts'
 import { outside } from '../ambient.ts'
 import type { Message } from '../../core/message.ts'
@@ -283,7 +283,7 @@ export class DurableRecord {
 
   /** A turn ended in failure, and its message is given up. */
   failed(turn: Turn, error: unknown): void {
-    this.left(turn, error)
+    this.left(turn, exits.crash(error))
     // One that was cut off by a stop had nothing on disk: nobody has to know of it.
     if (this.#failure !== undefined || this.cell.aborted) return
     const body: Failed = { ...takenBy(turn), error: failureOf(error) }
@@ -310,17 +310,17 @@ export class DurableRecord {
    */
   again(turn: Turn, error: unknown): number | undefined {
     if (turn.of === undefined) {
-      this.left(turn, error)
+      this.left(turn, exits.crash(error))
       return undefined
     }
     this.failed(turn, error)
     return this.received(turn.received)
   }
 
-  /** A turn ended in failure, and its message stays where it is: what it does not let out is refused. */
-  left(turn: Turn, error: unknown): void {
+  /** A turn came to no end, and its message stays where it is: what it does not let out is refused. */
+  left(turn: Turn, reason: ExitReason): void {
     turn.end(this.#afterwards)
-    const down = new TargetDownError(this.stream, turn.received.message.type, exits.crash(error))
+    const down = new TargetDownError(this.stream, turn.received.message.type, reason)
     for (const output of turn.outputs ?? []) output.refuse(down)
   }
 

@@ -170,6 +170,34 @@ const outputs: readonly (readonly [string, (world: World) => void, (world: World
   ],
 ]
 
+test.each(['stop', 'kill'] as const)(
+  'given an answer whose handler is cut off (%s), then its asker learns at once that it does not come',
+  async (how) => {
+    const definition = defineActor({
+      name: 'early',
+      durable: true,
+      protocol: { go: question({}, z.int()) },
+      on: {
+        go: async ({ reply, effect }) => {
+          reply(1)
+          const untilAborted = (signal: AbortSignal): Promise<never> =>
+            new Promise((_, reject) => signal.addEventListener('abort', reject))
+          await effect('e', ({ signal }) => untilAborted(signal))
+        },
+      },
+    })
+    await using t = await createTestRuntime({ journal: disk().journal })
+    const ref = t.runtime.get(definition, 'a')
+    const asked = ref.ask({ type: 'go' }, { timeoutMs: 60_000 }).catch((error: unknown) => error)
+    await t.settle()
+    const startMs = t.clock.now()
+    if (how === 'stop') void ref.stop()
+    else ref.kill()
+    expect(await t.until(asked)).toMatchObject({ code: 'TARGET_DOWN' })
+    expect(t.clock.now()).toBe(startMs)
+  },
+)
+
 describe.each(outputs)('%s', (_, act, look, expected) => {
   test('given a disk that takes its time, then it leaves when it is on disk, and not before', async () => {
     const world = await begin()
