@@ -12,7 +12,7 @@ import { Children, numberedName } from './children.ts'
 import { MessageContext } from './context.ts'
 import type { AnyDefinition } from './definition.ts'
 import { parseInput } from './input.ts'
-import { advanceEnd, beginEnd, finish, limitEnd, requestStop, stopForGood } from './ending.ts'
+import { advanceEnd, beginEnd, finish, limitEnd, requestStop, stopBringingBack, stopForGood } from './ending.ts'
 import { Envelope, isDroppable, type Item } from './envelope.ts'
 import { fail } from './failing.ts'
 import { opens, react } from './handling.ts'
@@ -366,8 +366,7 @@ export class Cell {
   stopSelf(reason: ExitReason): void {
     if (this.status === 'stopping' || this.status === 'stopped') return
     this.#stopRequest ??= reason
-    // One that is being brought back has nothing to finish.
-    if (this.record?.isReady === false) this.busy = undefined
+    stopBringingBack(this)
     this.wake()
   }
 

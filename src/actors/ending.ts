@@ -61,7 +61,13 @@ export function beginEnd(cell: Cell, reason: ExitReason): void {
   cell.exit = reason
   cell.definition.host.ending?.(cell)
   abort(cell, reason)
+  stopBringingBack(cell)
   advanceEnd(cell)
+}
+
+/** A durable actor that is being brought back has nothing to finish: its end does not wait for that. */
+export function stopBringingBack(cell: Cell): void {
+  if (!hasState(cell)) cell.busy = undefined
 }
 
 /** Goes on with the end as far as it can without waiting. */

@@ -81,6 +81,22 @@ describe('a recovery that hangs', () => {
 })
 
 describe('an actor that ends before it is up', () => {
+  test('given a limit of its time, then that ends it, though it hangs', async () => {
+    const world = disk()
+    const { source, hold } = observed(world.journal)
+    hold('load')
+    const definition = sleeper()
+    const root = supervisor('app', {
+      children: [child(definition, { id: 'a', budget: { wallMs: 1000 }, decide: () => 'stop' })],
+    })
+    await using t = await createTestRuntime({ journal: source, root })
+    expect(await t.until(t.runtime.ref('/app/a', definition)?.exited ?? never)).toMatchObject({
+      kind: 'crash',
+      error: { code: 'BUDGET_EXCEEDED' },
+    })
+    expect(t.clock.now()).toBe(1000)
+  })
+
   test.each(['stopped', 'damaged'])(
     'given one that is %s, then it says no last words: it has no state',
     async (how) => {
