@@ -237,14 +237,13 @@ export class DurableRef implements Ref {
   /** Brings it back in order to listen to it. */
   #whenThere(listen: (ref: LocalRef) => Subscription): Subscription {
     let subscription: Subscription | undefined
-    let isOn = true
     const begin = (cell: Cell): void => {
-      if (isOn) subscription = listen(cell.ref)
+      subscription = listen(cell.ref)
     }
-    this.#activations.use(this, begin, () => undefined)
+    const leave = this.#activations.use(this, begin, () => undefined)
     return {
       unsubscribe: () => {
-        isOn = false
+        leave?.()
         subscription?.unsubscribe()
       },
     }

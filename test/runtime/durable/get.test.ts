@@ -338,6 +338,14 @@ describe('one on its way out that takes its time', () => {
     await t[Symbol.asyncDispose]()
   })
 
+  test('given somebody who wanted to look on and does no more, then it is not brought back for that', async () => {
+    const { t, ref } = await stopping()
+    ref.subscribe(() => undefined).unsubscribe()
+    await t.advance(5000)
+    expect(ref.isRunning).toBe(false)
+    await t[Symbol.asyncDispose]()
+  })
+
   test('given an ask with more time, then it is answered by the next one, in what is left of its time', async () => {
     const { t, ref, ended } = await stopping()
     expect(await t.until(ref.ask({ type: 'total' }, { timeoutMs: 10_000 }))).toBe(0)
