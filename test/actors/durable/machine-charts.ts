@@ -37,7 +37,7 @@ export interface TransitionSpec {
 
 export interface InvokeSpec {
   readonly isPromise: boolean
-  readonly fails: boolean
+  readonly end: 'done' | 'failed' | 'never'
   /** Whether its key is another each time. */
   readonly isFresh: boolean
   readonly done: TransitionSpec
@@ -115,7 +115,12 @@ const stateArbitrary = (depth: number): fc.Arbitrary<StateSpec> =>
     always: maybe(transitionArbitrary, 1),
     done: maybe(transitionArbitrary, 2),
     invoke: maybe(
-      fc.record({ isPromise: fc.boolean(), fails: fc.boolean(), isFresh: fc.boolean(), done: transitionArbitrary }),
+      fc.record({
+        isPromise: fc.boolean(),
+        end: fc.constantFrom('done', 'failed', 'never'),
+        isFresh: fc.boolean(),
+        done: transitionArbitrary,
+      }),
       1,
     ),
   })
@@ -262,7 +267,7 @@ export function machineOf(
     }
   }
 
-  const invokeOf = ({ isPromise, fails, isFresh, done }: InvokeSpec, id: string): object => {
+  const invokeOf = ({ isPromise, end, isFresh, done }: InvokeSpec, id: string): object => {
     const note = assign({
       last: ({ event }: { event: AnyEventObject }) => {
         // XState's events for the end of a child have one of these.
@@ -284,7 +289,7 @@ export function machineOf(
       { actions: note },
     ]
     return {
-      src: isPromise && invokes === 'promises too' ? 'promise' : fails ? 'fail' : 'work',
+      src: isPromise && invokes === 'promises too' ? 'promise' : end,
       input: ({ context }: { context: Counted }) => (isFresh ? `${id}-${context.invoked}` : id),
       onDone: ended,
       onError: ended,
@@ -293,16 +298,21 @@ export function machineOf(
 
   const actors: Readonly<Record<string, AnyActorLogic>> = {
     promise: fromPromise<string, string>(({ input }) => Promise.resolve(`made ${input}`)),
-    work: effectLogic(
+    done: effectLogic(
       (key: string) => key,
       ({ input }) => `made ${input}`,
       { idempotent: true },
     ),
-    fail: effectLogic(
+    failed: effectLogic(
       (key: string) => `no-${key}`,
       ({ input }): string => {
         throw new Error(`no ${input}`)
       },
+      { idempotent: true },
+    ),
+    never: effectLogic(
+      (key: string) => `never-${key}`,
+      () => new Promise<string>(() => undefined),
       { idempotent: true },
     ),
   }

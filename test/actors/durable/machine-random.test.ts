@@ -108,6 +108,7 @@ async function run(
     lookForTies()
   }
   expect(problems).toEqual([])
+  if ((state as { readonly status: string } | undefined)?.status === 'done') expect(await lab.wakeAtMs(path)).toBe(null)
   return {
     state,
     delays: delaysOf(t, path),
