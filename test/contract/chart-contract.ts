@@ -303,6 +303,7 @@ export function describeChartHost({ name, on, keepsState, start, except }: Chart
           })
           const ref = t.runtime.spawn(on(chart))
           ref.watch(({ reason }) => seen.push(`down ${reason.kind}`))
+          await t.settle()
           void ref.stop()
           await t.settle()
           expect(seen).toEqual(['cleaned up', 'down shutdown'])

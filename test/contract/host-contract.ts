@@ -677,6 +677,8 @@ export function describeHandlerHost({ name, on, canResume, keepsState, start, ex
       rule('given a subscriber, then it sees each new snapshot and the end', async () => {
         await using test = await start()
         const ref = test.runtime.spawn(on(counter), { restart: 'temporary' })
+        // One that has to be brought back has its first snapshot later.
+        await test.settle()
         const seen: unknown[] = []
         ref.subscribe({
           next: ({ context }) => seen.push(context.total),

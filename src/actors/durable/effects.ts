@@ -302,6 +302,9 @@ class Effect {
   }
 
   #noteValue(value: unknown): Outcome {
+    // Nobody can change it, and it is small.
+    if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null)
+      return this.#note({ ...this.#of, key: this.#key, value }, undefined)
     const { inlineResultBytes, maxResultBytes } = this.#record.options
     let text: string
     try {
@@ -374,11 +377,21 @@ class Attempt implements EffectRun {
 }
 
 /** Runs `fn`, and again when it fails, as its options say. Throws what the last attempt threw. */
-async function attempts(
+function attempts(
   cell: Cell,
   key: string,
   fn: EffectFunction<unknown>,
-  { timeoutMs, retry = { attempts: 1 } }: EffectOptions,
+  { timeoutMs, retry }: EffectOptions,
+): Promise<unknown> {
+  return retry === undefined ? attemptOnce(cell, key, fn, 1, timeoutMs) : retried(cell, key, fn, timeoutMs, retry)
+}
+
+async function retried(
+  cell: Cell,
+  key: string,
+  fn: EffectFunction<unknown>,
+  timeoutMs: number | undefined,
+  retry: RetryOptions,
 ): Promise<unknown> {
   const { minMs = defaultMinMs, maxMs = Math.max(defaultMaxMs, minMs) } = retry
   for (let attempt = 1; ; attempt += 1) {
