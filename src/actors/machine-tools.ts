@@ -14,7 +14,7 @@ import {
   type SetupTypes,
   type UnknownActorLogic,
 } from 'xstate'
-import { NotHostedError } from '../core/errors.ts'
+import { DefinitionInvalidError, NotHostedError } from '../core/errors.ts'
 import type { ActorContext } from './actor-context.ts'
 import type { MessageContext } from './context.ts'
 import { effectLogic } from './durable/effect-logic.ts'
@@ -90,14 +90,26 @@ export interface MachineTools<P extends Protocol> {
    * runs once for its key, and is taken up again after a crash.
    */
   readonly effect: typeof effectLogic
-  /** An action that sets the current event aside until `unstashAll`. */
+  /** An action that sets the current message aside until `unstashAll`. */
   readonly stash: PlainAction
   readonly unstashAll: PlainAction
-  /** An action that sets the current event aside until the chart is in another state: gen_statem's postpone. */
+  /** An action that sets the current message aside until the chart is in another state: gen_statem's postpone. */
   readonly postpone: PlainAction
 }
 
 const contextOf = ({ self }: { readonly self: object }): MessageContext | undefined => hostedContext(self)
+
+/** @throws {DefinitionInvalidError} `DEFINITION_INVALID` for an event of XState, which is of its state and incarnation. */
+function messageContextOf(args: { readonly self: object }, what: string): MessageContext | undefined {
+  const context = contextOf(args)
+  // A durable actor says so itself.
+  if (context?.turn === undefined && context?.message.type.startsWith('xstate.') === true)
+    throw new DefinitionInvalidError(
+      context.path,
+      `has ${what}() in a transition for '${context.message.type}': only messages can be set aside`,
+    )
+  return context
+}
 
 const tools: MachineTools<Protocol> = {
   // XState infers the same types; ours only fix what the events are.
@@ -118,9 +130,9 @@ const tools: MachineTools<Protocol> = {
     }
   },
   effect: effectLogic,
-  stash: (args) => contextOf(args)?.stash(),
+  stash: (args) => messageContextOf(args, 'stash')?.stash(),
   unstashAll: (args) => contextOf(args)?.unstashAll(),
-  postpone: (args) => contextOf(args)?.postpone(),
+  postpone: (args) => messageContextOf(args, 'postpone')?.postpone(),
 }
 
 // At run time the tools are the same for every protocol: it exists in types only.

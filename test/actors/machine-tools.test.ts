@@ -167,6 +167,24 @@ describe('transitions that no message sets off', () => {
     },
   )
 
+  test.each(['stash', 'postpone'] as const)(
+    'given %s in one of them, then it is refused: it is no message',
+    async (how) => {
+      const aside = defineActor({
+        name: 'aside',
+        protocol: {},
+        machine: ({ setup, ...tools }) =>
+          setup({}).createMachine({ initial: 'on', states: { on: { after: { 100: { actions: tools[how] } } } } }),
+      })
+      await using test = await createTestRuntime()
+      const failed: unknown[] = []
+      test.runtime.on('failed', ({ error }) => failed.push(error))
+      test.runtime.spawn(aside, { restart: 'temporary' })
+      await test.advance(100)
+      expect(failed).toMatchObject([{ code: 'DEFINITION_INVALID', message: expect.stringContaining(how) as unknown }])
+    },
+  )
+
   test('given an action that throws in one of them, then the chart crashes once, and no message is blamed', async () => {
     const failing = defineActor({
       name: 'failing',
