@@ -130,8 +130,9 @@ export function runEffect(
 export function settleOrphans(cell: Cell, record: DurableRecord): void {
   const { ledger, running, orphans } = record
   const nothing = (): undefined => undefined
-  for (const { key, of } of ledger.intents.values()) {
-    if (running.has(key) || (of !== undefined && ledger.pending.has(of))) continue
+  for (const { key, of, letter } of ledger.intents.values()) {
+    // A message that a chart is to send stays until it is sent.
+    if (letter !== undefined || running.has(key) || (of !== undefined && ledger.pending.has(of))) continue
     const over = (): void => {
       orphans.delete(key)
     }

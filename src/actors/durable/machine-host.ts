@@ -69,7 +69,7 @@ function begin(
   const sent = resendLetters(cell, record)
   if (snapshotOf(hosted.actor).status !== 'done') return undefined
   return sent.then(() => {
-    if (cell.status === 'stopped') return
+    if (cell.aborted) return
     giveUpMessages(cell, record)
     giveUpEffects(record)
     cell.stopSelf(exits.normal)

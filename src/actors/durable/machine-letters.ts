@@ -54,12 +54,10 @@ function cellAt(from: Cell, path: string): Cell | undefined {
   return cell
 }
 
-/** Sends what a life before may not have sent. Resolves when it is over. */
+/** Sends what a life before may not have sent. Resolves when that is over, or the actor is to stop. */
 export async function resendLetters(cell: Cell, { ledger, stream }: DurableRecord): Promise<void> {
   const { kernel } = cell
-  const sent = Array.from(ledger.intents.values(), async ({ key, letter }) => {
-    if (letter === undefined) return
-    const { id, to, message } = letter
+  const resend = async (key: string, { id, to, message }: Letter): Promise<void> => {
     const send = async (): Promise<void> => {
       const ref = kernel.durableAt(to) ?? cellAt(cell, to)?.ref
       if (ref === undefined) throw new TargetDownError(to, message.type, exits.noproc)
@@ -68,6 +66,14 @@ export async function resendLetters(cell: Cell, { ledger, stream }: DurableRecor
     await sendLetter(cell, key, send, patience).catch((error: unknown) => {
       kernel.observerFailed(`durable message of ${stream} to ${to}`, error)
     })
-  })
-  await Promise.all(sent)
+  }
+  const sent = [...ledger.intents.values()].flatMap(({ key, letter }) => (letter ? [resend(key, letter)] : []))
+  if (sent.length === 0) return
+  const { promise: stopped, resolve } = Promise.withResolvers<undefined>()
+  const stop = (): void => {
+    resolve(undefined)
+  }
+  cell.signal.addEventListener('abort', stop, { once: true })
+  await Promise.race([Promise.all(sent), stopped])
+  cell.signal.removeEventListener('abort', stop)
 }

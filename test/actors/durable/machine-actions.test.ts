@@ -106,6 +106,42 @@ describe('durable messages and crashes', () => {
     ).toBe(1)
   })
 
+  test('given a chart that is done and still has to send, when it is stopped meanwhile, then it ends at once', async () => {
+    const lab = new Lab()
+    const writer = defineActor({
+      name: 'writer',
+      durable: true,
+      protocol: { go: message() },
+      machine: ({ setup, act }) =>
+        setup({}).createMachine({
+          initial: 'idle',
+          states: {
+            idle: {
+              on: {
+                go: {
+                  target: 'over',
+                  actions: act(({ get }) => get(diary, 'd').tell({ type: 'write' }, { durable: true })),
+                },
+              },
+            },
+            over: { type: 'final' },
+          },
+        }),
+    })
+    const first = await lab.start({ definitions: [writer] }, { cut: { append: 2, written: true } })
+    first.runtime.get(writer, 'w').tell({ type: 'go' })
+    await first.settle()
+    const second = await lab.start({ definitions: [writer] })
+    await second.advance(1000)
+    const stopMs = second.clock.now()
+    await second.until(second.runtime.get(writer, 'w').stop())
+    expect(second.clock.now() - stopMs).toBeLessThan(100)
+    expect(await lab.wakeAtMs('/durable/writer/w')).not.toBe(null)
+    const third = await lab.start({ definitions: [writer, diary] })
+    await third.advance(1000)
+    expect(await third.until(third.runtime.get(diary, 'd').ask({ type: 'pages' }))).toBe(1)
+  })
+
   test('given a receiver that nobody knows any more, then it is tried for some minutes, and then given up', async () => {
     const lab = new Lab()
     const writer = defineActor({
