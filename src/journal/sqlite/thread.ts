@@ -7,13 +7,12 @@ import type { Answer, FromStore, Operation, Operations, Question, StoreSetup, To
 import { Packer } from './packing.ts'
 
 /** Entries that are worth a commit of their own while another is on its way; fewer wait for it, and save a sync. */
-const worthSecond = 16
+const worthSecond = 24
 /**
- * A batch is acknowledged in so many parts, unless they would have fewer calls than this: what one part appends next is
- * with the store by the time the last one is told, so that neither thread waits for the other.
+ * A batch of more calls than this is acknowledged in two halves: what the first appends next is with the store by the
+ * time the second is told, so that neither thread waits for the other.
  */
-const parts = 3
-const leastPart = 12
+const halvedCalls = 16
 /** Entries after which a batch is full, so that this thread fills one while that of the store writes another. */
 const fullBatch = 512
 /** Batches on their way at most: one that is written, and one that the store finds when it is done. */
@@ -223,7 +222,7 @@ export class StoreThread {
         this.#tell(Infinity)
         this.#written = this.#sent.shift()?.calls ?? []
         for (const [call, fault] of message.refused) this.#written[call]?.reject(errorOf(this.#file, fault))
-        this.#tell(Math.max(leastPart, Math.ceil(this.#written.length / parts)))
+        this.#tell(Math.max(halvedCalls, Math.ceil(this.#written.length / 2)))
         this.#afterCommit()
         break
       }
