@@ -10,7 +10,7 @@ import type { Cell } from './cell.ts'
 import { deadLetter, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import { NotDurableError, NotReplayableError, waitForAll } from './durable/errors.ts'
-import { sendLetter } from './durable/machine-letters.ts'
+import { letterLost, sendLetter } from './durable/machine-letters.ts'
 import { encode } from './durable/values.ts'
 import { Envelope } from './envelope.ts'
 import { owe, release } from './open-asks.ts'
@@ -114,17 +114,30 @@ export function tellDurable(cell: Cell, given: Message, givenId: string | undefi
   })
 }
 
+type Send = (id: string, from: ActorPath | undefined) => Promise<void>
+
 /**
  * Sends a durable message, with the id that the sender's code has for it. In the turn of a durable actor its own message
  * is on disk before, so that a second try sends the same again; in a replay nothing is sent.
  */
-export async function durably(
+export function durably(to: ActorPath, message: Message, givenId: string | undefined, send: Send): Promise<void> {
+  const sender = currentContext()
+  const sent = sendDurably(sender, to, message, givenId, send)
+  // Actions wait for nothing, so nobody may be looking. What a chart that ends has not sent is its next life's.
+  if (sender?.turn?.isChart === true)
+    sent.catch((error: unknown) => {
+      if (!sender.cell.aborted) letterLost(sender.cell, to, error)
+    })
+  return sent
+}
+
+async function sendDurably(
+  sender: MessageContext | undefined,
   to: ActorPath,
   message: Message,
   givenId: string | undefined,
-  send: (id: string, from: ActorPath | undefined) => Promise<void>,
+  send: Send,
 ): Promise<void> {
-  const sender = currentContext()
   if (sender?.fenced === true) {
     zombie(sender.cell, 'tell')
     throw new FencedError(sender.cell.path, 'tell')
@@ -148,7 +161,8 @@ export async function durably(
     await new Promise<void>((release, refuse) => {
       turn.hold({ release, refuse })
     })
-    return sendLetter(cell, key, () => send(letter.id, path))
+    void sendLetter(cell, key, to, () => send(letter.id, path))
+    return undefined
   }
   turn.of ??= record.received(turn.received)
   const id = givenId ?? turn.messageId(turn.of)

@@ -1,8 +1,9 @@
-import { TargetDownError } from '../../core/errors.ts'
-import { asError, exits } from '../../core/exit.ts'
+import { MessageInvalidError, MessageUnknownError, TargetDownError } from '../../core/errors.ts'
+import { exits } from '../../core/exit.ts'
 import { outside } from '../ambient.ts'
 import type { Cell } from '../cell.ts'
 import type { Letter } from './bodies.ts'
+import { NotDurableError } from './errors.ts'
 import { runEffect, type RetryOptions } from './effects.ts'
 import type { DurableRecord } from './record.ts'
 import type { Turn } from './turn.ts'
@@ -10,40 +11,47 @@ import type { Turn } from './turn.ts'
 // Durable messages that charts send. Their transitions wait for nothing, so each message is in the journal together with
 // the transition, as the intent of an effect: whoever is brought back with it sends it again, under the same id.
 
-/** In a later life the receiver may not be there yet, or not be taking messages: seven minutes altogether. */
-const patience: RetryOptions = { attempts: 22 }
+/**
+ * The receiver may have no room, or not be there yet when a later life sends: seven minutes altogether, and often enough
+ * that many who wait for room all get in.
+ */
+const patience: RetryOptions = { attempts: 90, maxMs: 5000 }
+
+/** Whether the receiver will never take what it has refused so. */
+const isForGood = (error: unknown): boolean =>
+  error instanceof MessageInvalidError || error instanceof MessageUnknownError || error instanceof NotDurableError
 
 /** Notes what a transition sends. */
 export function noteLetters(record: DurableRecord, { letters = new Map<string, Letter>(), atMs }: Turn): void {
   for (const [key, letter] of letters) record.intent({ key, atMs, idempotent: true, letter })
 }
 
-/** Sends one whose transition is on disk. Rejects as `send` does. */
-export async function sendLetter(
-  cell: Cell,
-  key: string,
-  send: () => Promise<void>,
-  retry?: RetryOptions,
-): Promise<void> {
-  // The next life sends it too, and its receiver knows it then.
-  if (cell.status === 'stopped') return outside(send)
-  let last: { readonly error: unknown } | 'sent' | undefined
+/** Says that a durable message of a chart will not be sent any more. */
+export function letterLost({ kernel, path }: Cell, to: string, error: unknown): void {
+  kernel.observerFailed(`durable message of ${path} to ${to}`, error)
+}
+
+/** Sends one whose transition is on disk. Resolves when it is sent, or given up. Never rejects. */
+export async function sendLetter(cell: Cell, key: string, to: string, send: () => Promise<void>): Promise<void> {
+  if (cell.status === 'stopped') {
+    // The next life sends it too, and its receiver knows it then.
+    await outside(send).catch(() => undefined)
+    return
+  }
+  let failure: { readonly error: unknown } | undefined
   const attempt = async (): Promise<void> => {
     try {
       await send()
-      last = 'sent'
+      failure = undefined
     } catch (error) {
-      last = { error }
-      throw error
+      failure = { error }
+      if (!isForGood(error)) throw error
     }
   }
-  const options = { idempotent: true, ...(retry === undefined ? {} : { retry }) }
-  try {
-    await runEffect(cell, undefined, key, attempt, options, outside, () => undefined)
-  } catch (error) {
-    // Its actor may have ended since: then only the note that it was sent is missing.
-    if (last !== 'sent') throw asError(last === undefined ? error : last.error)
-  }
+  const options = { idempotent: true, retry: patience }
+  // When its actor has ended since, only the note of what became of it is missing.
+  await runEffect(cell, undefined, key, attempt, options, outside, () => undefined).catch(() => undefined)
+  if (failure !== undefined) letterLost(cell, to, failure.error)
 }
 
 /** An actor of the same tree. */
@@ -55,7 +63,7 @@ function cellAt(from: Cell, path: string): Cell | undefined {
 }
 
 /** Sends what a life before may not have sent. Resolves when that is over, or the actor is to stop. */
-export async function resendLetters(cell: Cell, { ledger, stream }: DurableRecord): Promise<void> {
+export async function resendLetters(cell: Cell, { ledger }: DurableRecord): Promise<void> {
   const { kernel } = cell
   const resend = async (key: string, { id, to, message }: Letter): Promise<void> => {
     const send = async (): Promise<void> => {
@@ -63,9 +71,7 @@ export async function resendLetters(cell: Cell, { ledger, stream }: DurableRecor
       if (ref === undefined) throw new TargetDownError(to, message.type, exits.noproc)
       await ref.tell(message, { durable: true, id })
     }
-    await sendLetter(cell, key, send, patience).catch((error: unknown) => {
-      kernel.observerFailed(`durable message of ${stream} to ${to}`, error)
-    })
+    await sendLetter(cell, key, to, send)
   }
   const sent = [...ledger.intents.values()].flatMap(({ key, letter }) => (letter ? [resend(key, letter)] : []))
   if (sent.length === 0) return

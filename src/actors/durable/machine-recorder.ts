@@ -175,8 +175,10 @@ export class Recorder {
     const isSame = after.context === before.context && JSON.stringify(after.value) === JSON.stringify(before.value)
     if (!isSame || turn.timers !== undefined)
       refuse('an event that is set aside', 'change nothing in the transition that stashes or postpones it')
+    // It would be told again each time that the event comes.
+    if (turn.letters !== undefined)
+      refuse('a durable tell of an event that is set aside', 'tell it in the transition that takes the event')
     this.#cell.setAside(context, how)
-    noteLetters(this.#record, turn)
     this.#record.setAside(turn, context.envelope?.delivery)
   }
 

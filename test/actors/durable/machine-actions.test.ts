@@ -168,6 +168,110 @@ describe('durable messages and crashes', () => {
   })
 })
 
+describe.each(['gives back', 'leaves alone'] as const)('given a durable message whose promise the action %s', (how) => {
+  type Act = (actor: Pick<ActorContext, 'get'>) => Promise<void>
+  const start = async (write: Act) => {
+    const writer = defineActor({
+      name: 'writer',
+      durable: true,
+      protocol: { go: message() },
+      machine: ({ setup, act }) =>
+        setup({}).createMachine({
+          on: {
+            go: {
+              actions: act((actor) => {
+                const told = write(actor)
+                return how === 'gives back' ? told : undefined
+              }),
+            },
+          },
+        }),
+    })
+    const lab = new Lab()
+    const t = await lab.start({ definitions: [writer] })
+    const said: unknown[] = []
+    t.runtime.on('observer-failed', ({ observer, error }) => said.push([observer, error]))
+    const failed: unknown[] = []
+    t.runtime.on('failed', ({ error }) => failed.push(error))
+    const ref = t.runtime.get(writer, 'w')
+    return { lab, t, said, failed, go: () => t.until(ref.tell({ type: 'go' }, { durable: true })) }
+  }
+
+  /** It has room for one, and is at its first message until the gate opens. */
+  const busy = (gate: Promise<void>) =>
+    defineActor({
+      name: 'busy',
+      durable: true,
+      mailbox: { capacity: 1 },
+      protocol: { write: message({ text: z.string() }), pages: question({}, z.int()) },
+      state: () => 0,
+      on: {
+        write: async ({ state }) => {
+          await gate
+          return state + 1
+        },
+        pages: ({ state, reply }) => {
+          reply(state)
+        },
+      },
+    })
+
+  test('when the receiver has no room for a while, then each is handled once', async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+    const receiver = busy(gate)
+    const { t, said, failed, go } = await start(({ get }) =>
+      get(receiver, 'b').tell({ type: 'write', text: '' }, { durable: true }),
+    )
+    for (let count = 0; count < 8; count += 1) await go()
+    await t.advance(10_000)
+    open()
+    await t.advance(120_000)
+    expect(await t.until(t.runtime.get(receiver, 'b').ask({ type: 'pages' }))).toBe(8)
+    expect([said, failed]).toEqual([[], []])
+  })
+
+  test('when the receiver never has room, then it is given up after some minutes, and that is said', async () => {
+    const { promise: gate } = Promise.withResolvers<void>()
+    const receiver = busy(gate)
+    const { lab, t, said, failed, go } = await start(({ get }) =>
+      get(receiver, 'b').tell({ type: 'write', text: '' }, { durable: true }),
+    )
+    for (let count = 0; count < 3; count += 1) await go()
+    await t.advance(120_000)
+    expect(said).toEqual([])
+    await t.advance(480_000)
+    expect(said).toMatchObject([['durable message of /durable/writer/w to /durable/busy/b', { code: 'MAILBOX_FULL' }]])
+    expect(failed).toEqual([])
+    expect(await lab.wakeAtMs('/durable/writer/w')).toBe(null)
+  })
+
+  test('when the receiver can never take it, then that is said at once', async () => {
+    const receiver = busy(Promise.resolve())
+    const { lab, t, said, failed, go } = await start(({ get }) =>
+      get(receiver, 'b').tell({ type: 'write', text: 1 } as never, { durable: true }),
+    )
+    await go()
+    await t.advance(10)
+    expect(said).toMatchObject([
+      ['durable message of /durable/writer/w to /durable/busy/b', { code: 'MESSAGE_INVALID' }],
+    ])
+    expect(failed).toEqual([])
+    expect(await lab.wakeAtMs('/durable/writer/w')).toBe(null)
+  })
+
+  test('when it is no data, then that is said, and is the failure of whoever has the promise', async () => {
+    const receiver = busy(Promise.resolve())
+    const { t, said, failed, go } = await start(({ get }) =>
+      get(receiver, 'b').tell({ type: 'write', text: () => 1 } as never, { durable: true }),
+    )
+    await go()
+    await t.advance(10)
+    const reason = { code: 'NOT_SERIALIZABLE' }
+    if (how === 'gives back') expect(failed).toMatchObject([reason])
+    else expect(said).toMatchObject([['durable message of /durable/writer/w to /durable/busy/b', reason]])
+  })
+})
+
 describe.each([
   ['a message', 'go'],
   ['a delayed event', 'wait'],
@@ -444,6 +548,39 @@ describe('setting aside', () => {
     await t.settle()
     expect(mail.snapshot.context).toEqual(['later'])
   })
+
+  test.each(['stash', 'postpone'] as const)(
+    'given a durable message that is told in the transition of a %s, then that is refused by name, and nothing is sent',
+    async (how) => {
+      const chart = defineActor({
+        name: 'chart',
+        durable: true,
+        protocol,
+        machine: ({ setup, act, stash, postpone }) => {
+          return setup({}).createMachine({
+            on: {
+              go: {
+                actions: [
+                  act(({ get }) => get(diary, 'd').tell({ type: 'write' }, { durable: true })),
+                  how === 'stash' ? stash : postpone,
+                ],
+              },
+            },
+          })
+        },
+      })
+      const lab = new Lab()
+      for (let process = 0; process < 2; process += 1) {
+        const t = await lab.start({ definitions: [chart, diary] })
+        const problems: unknown[] = []
+        t.runtime.on('failed', ({ error }) => problems.push(error))
+        if (process === 0) await t.until(t.runtime.get(chart, 'c').tell({ type: 'go' }, { durable: true }))
+        await t.advance(1000)
+        expect(problems).toMatchObject(process === 0 ? [{ code: 'NOT_REPLAYABLE' }] : [])
+        expect(await t.until(t.runtime.get(diary, 'd').ask({ type: 'pages' }))).toBe(0)
+      }
+    },
+  )
 
   test.each([
     ['a transition that changes the state', 'go'],
