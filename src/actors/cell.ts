@@ -246,7 +246,7 @@ export class Cell {
         beginEnd(this, this.#stopRequest)
         break
       }
-      if (handled >= budget) break
+      if (handled >= budget || this.isHeld) break
       const item = this.queue?.shift()
       if (item === undefined) break
       handled += 1
@@ -262,7 +262,15 @@ export class Cell {
   }
 
   get hasWork(): boolean {
-    return this.#stopRequest !== undefined || (this.queue !== undefined && this.queue.length > 0)
+    return this.#stopRequest !== undefined || (this.queue !== undefined && this.queue.length > 0 && !this.isHeld)
+  }
+
+  /**
+   * Whether it takes no message any more though it is not at its end: the tree stops, and a durable actor may have left
+   * the message that it was at to its next life, where the others come after it.
+   */
+  get isHeld(): boolean {
+    return this.aborted && this.record !== undefined
   }
 
   /** Handles a signal of the runtime now, whatever waits. */
@@ -297,8 +305,12 @@ export class Cell {
     return (this.queue?.length ?? 0) + (this.busy === undefined ? 0 : 1) + (this.madeParts?.inHand?.size ?? 0)
   }
 
-  /** Whether it has nothing to do and owes nobody: nothing waits, no handler runs, no question is open. */
+  /**
+   * Whether it has nothing to do and owes nobody: nothing waits, no handler runs, no question is open. Or it can do
+   * nothing before a person has decided.
+   */
   get isQuiet(): boolean {
+    if (this.record?.isLeftToPerson === true) return true
     if ((this.queue?.length ?? 0) > 0 || this.madeParts?.openAsks?.isEmpty === false) return false
     if (this.status === 'stopped') return true
     if (this.record?.isQuiet === false) return false

@@ -217,7 +217,7 @@ export class Runtime implements AsyncDisposable {
     const durability = new Durability(kernel, { journal, rule: onInDoubt, activate })
     kernel.durability = durability
     kernel.activations = activations
-    this.#shutdown.on('drain', 'effects in doubt', () => {
+    this.#shutdown.on('drain', 'waking of durable actors', () => {
       durability.stop()
     })
     this.#shutdown.on('close', 'journal', (signal) => durability.journal.close(signal))

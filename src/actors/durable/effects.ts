@@ -4,7 +4,7 @@ import { hashOf } from '../../core/hash.ts'
 import type { Resolution } from '../../core/services.ts'
 import type { Cell } from '../cell.ts'
 import { zombie } from '../cell-events.ts'
-import type { Outcome } from './bodies.ts'
+import type { Intent, Outcome } from './bodies.ts'
 import {
   DoubtLimitError,
   EffectFailedError,
@@ -247,47 +247,59 @@ class Effect {
     const record = this.#record
     const before = record.ledger.intents.get(this.#key)
     const turn = this.#turn
-    if (turn !== undefined) turn.of ??= record.received(turn.received)
     const isMine = before !== undefined && (turn === undefined || before.of === turn.of)
     const idempotent = before?.idempotent === true || this.#options.idempotent === true
+    const resolution: Resolution =
+      before === undefined || idempotent ? { kind: 'retry' } : await this.#whatBecameOf(before)
     // What an earlier message began and left in doubt is begun by this one too: a replay looks for it here.
     if (!isMine) this.#noteIntent(idempotent)
-    if (before === undefined || idempotent) {
-      if (!isMine) await record.onDisk()
-      return undefined
-    }
-    const doubt = {
-      stream: record.stream,
-      key: this.#key,
-      idempotencyKey: idempotencyKeyOf(record.stream, this.#key),
-      beganAtMs: before.atMs,
-    }
-    const resolution = await this.#settled(record.port.settle(doubt, this.#cell.signal))
-    if (resolution.kind === 'retry') return undefined
-    return resolution.kind === 'value' ? this.#noteValue(resolution.value) : this.#noteFailure(resolution.error)
+    if (resolution.kind === 'value') return this.#noteValue(resolution.value)
+    if (resolution.kind === 'failed') return this.#noteFailure(resolution.error)
+    if (!isMine) await record.onDisk()
+    return undefined
+  }
+
+  async #whatBecameOf({ atMs }: Intent): Promise<Resolution> {
+    const { stream, port } = this.#record
+    const idempotencyKey = idempotencyKeyOf(stream, this.#key)
+    const doubt = { stream, key: this.#key, idempotencyKey, beganAtMs: atMs }
+    const resolution = await this.#settled(port.settle(doubt, this.#cell.signal))
+    this.#checkFence()
+    return resolution
   }
 
   #noteIntent(idempotent: boolean): void {
+    const turn = this.#turn
+    if (turn !== undefined) turn.of ??= this.#record.received(turn.received)
     const { atMs = this.#cell.kernel.clock.wallNow() } = this.#turn ?? {}
     this.#record.intent({ key: this.#key, atMs, ...this.#of, ...(idempotent ? { idempotent } : {}) })
   }
 
   /** Waits for a decision. One that does not come because everything stops leaves the effect as it is. */
   async #settled(decision: Promise<Resolution>): Promise<Resolution> {
+    const { undecided } = this.#record
+    undecided.add(this.#key)
     try {
       return await decision
     } catch (error) {
-      // No answer that a replay could give again: the actor fails, and its message waits for its next life.
       if (error instanceof DoubtLimitError) this.#cell.fail(error)
-      return this.#interrupt()
+    } finally {
+      undecided.delete(this.#key)
     }
+    // No answer that a replay could give again: the message waits for the next life of its actor.
+    return this.#interrupt()
   }
 
   async #runNow(): Promise<Outcome> {
+    const { atWork } = this.#record
+    const attempt = attempts(this.#cell, this.#key, this.#fn, this.#options)
+    atWork.set(this.#key, attempt)
     let value: unknown
     try {
-      value = await attempts(this.#cell, this.#key, this.#fn, this.#options)
+      value = await attempt
+      atWork.delete(this.#key)
     } catch (error) {
+      atWork.delete(this.#key)
       // Whether it failed or was cut off by the stop, nobody can tell.
       return this.#cell.aborted ? this.#interrupt() : this.#noteFailure(error)
     }

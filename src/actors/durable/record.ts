@@ -75,6 +75,10 @@ export class DurableRecord {
   readonly #open = new Set<number>()
   /** Effects that run now. */
   readonly running = new Map<string, Promise<unknown>>()
+  /** What those of them do whose function runs now. */
+  readonly atWork = new Map<string, Promise<unknown>>()
+  /** Those of which somebody is asked what became of them. */
+  readonly undecided = new Set<string>()
   /** Effects whose message is over, while somebody is asked what became of them. */
   readonly orphans = new Map<string, Promise<void>>()
   /** Whether something else of its logic is going on: what a chart invoked, or waits for. */
@@ -153,6 +157,13 @@ export class DurableRecord {
   /** Nothing is on its way, nothing waits. */
   get isQuiet(): boolean {
     return this.#isReady && this.#underway === 0 && this.#draft === undefined && this.running.size === 0
+  }
+
+  /** Whether it waits for nothing but a decision, which may take days. */
+  get isLeftToPerson(): boolean {
+    if (this.running.size === 0 || this.#underway > 0 || this.#draft !== undefined) return false
+    for (const key of this.running.keys()) if (!this.undecided.has(key)) return false
+    return true
   }
 
   // ---- entries ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 import { eventChannels } from '../../core/events.ts'
 import { DoubtLimitError } from '../../actors/durable/errors.ts'
-import { RuntimeClosedError } from '../../core/errors.ts'
 import { actorPath } from '../../core/ids.ts'
 import type { InDoubt, Resolution } from '../../core/services.ts'
 import type { NodeKernel } from '../node-kernel.ts'
@@ -14,6 +13,8 @@ export interface PendingDoubt extends InDoubt {
   readonly settle: (resolution: Resolution) => boolean
 }
 
+/** Milliseconds after which an effect whose actor has ended is taken for one that does not end. */
+const longestRunMs = 60_000
 /** So many wait at most. */
 const mostPending = 1000
 
@@ -22,7 +23,6 @@ export class Doubts {
   readonly #kernel: NodeKernel
   readonly #rule: DoubtRule | undefined
   readonly #pending = new Set<PendingDoubt>()
-  readonly #closing = new AbortController()
 
   constructor(kernel: NodeKernel, rule: DoubtRule | undefined) {
     this.#kernel = kernel
@@ -33,14 +33,37 @@ export class Doubts {
     return [...this.#pending]
   }
 
-  /** The runtime ends: what waits is taken up again by the next. */
-  close(): void {
-    this.#closing.abort(new RuntimeClosedError(this.#kernel.node, 'nobody settles what is in doubt'))
+  /**
+   * Rejects when `signal` aborts: what waits is taken up again by the next life. `running`: what the effect still does in
+   * this process. Then only a person is asked, who may know better: a rule would look too early for what has become of it.
+   */
+  async settle(doubt: InDoubt, signal: AbortSignal, running?: Promise<unknown>): Promise<Resolution> {
+    const found = running === undefined ? undefined : await this.#found(doubt, signal, running)
+    if (found !== undefined) return found
+    return (await this.#ruled(doubt, signal)) ?? (await this.#ask(doubt, signal))
   }
 
-  async settle(doubt: InDoubt, stopping: AbortSignal): Promise<Resolution> {
-    const signal = AbortSignal.any([stopping, this.#closing.signal])
-    return (await this.#ruled(doubt, signal)) ?? (await this.#ask(doubt, signal))
+  /** What a running effect comes to, unless a person says it before. Undefined when it fails, or does not end. */
+  async #found(doubt: InDoubt, signal: AbortSignal, running: Promise<unknown>): Promise<Resolution | undefined> {
+    const { clock } = this.#kernel
+    const over = new AbortController()
+    const { promise: late, resolve: giveUp } = Promise.withResolvers<undefined>()
+    const timer = clock.setTimeout(() => {
+      giveUp(undefined)
+    }, longestRunMs)
+    const ended = running.then(
+      (value): Resolution => ({ kind: 'value', value }),
+      // Its actor was to stop, so it may have failed since it was told to: nobody can tell how far it came.
+      () => undefined,
+    )
+    const decided = this.#ask(doubt, AbortSignal.any([signal, over.signal]))
+    decided.catch(() => undefined)
+    try {
+      return await Promise.race([ended, decided, late])
+    } finally {
+      clock.clearTimeout(timer)
+      over.abort()
+    }
   }
 
   /** What the rule says. One that fails leaves the doubt to a person; a stop does not wait for one that takes its time. */
@@ -72,7 +95,7 @@ export class Doubts {
         return this.#pending.delete(pending)
       }
       const giveUp = (): void => {
-        // The reason of our own signal, or of a stop.
+        // The reason of a stop.
         if (over()) reject(signal.reason as Error)
       }
       const pending: PendingDoubt = {

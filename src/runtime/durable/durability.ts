@@ -10,7 +10,7 @@ import type { NodeKernel } from '../node-kernel.ts'
 import { Doubts, type DoubtRule } from './doubts.ts'
 import { Gate } from './gate.ts'
 import { Passivation } from './passivation.ts'
-import { Patience } from './patience.ts'
+import { Patience, type Terms } from './patience.ts'
 import { SharedJournal } from './shared-journal.ts'
 import { Waker } from './waker.ts'
 
@@ -18,6 +18,8 @@ import { Waker } from './waker.ts'
 const recoveriesAtOnce = 50
 /** Milliseconds after which one that is still going on does not count: handlers that hang hold up nobody else. */
 const recoveryMs = 10_000
+/** For those who lost their journal. Who tells and asks meanwhile waits for it too, so not long. */
+const afterLoss: Terms = { minMs: 50, maxMs: 2000, resetAfterMs: 10_000, free: 1 }
 
 export interface DurabilityOptions {
   readonly journal: Journal
@@ -32,19 +34,22 @@ export class Durability implements DurabilityPort {
   readonly doubts: Doubts
   readonly #clock: Clock
   readonly #gate = new Gate(recoveriesAtOnce)
+  /** A disk that stays full is not kept busy by those who have something to write as soon as they are up. */
   readonly #patience: Patience
   readonly #passivation: Passivation
   readonly #waker: Waker
+  /** What effects of incarnations that have ended still do, by their stream and key. */
+  readonly #atWork = new Map<string, Map<string, Promise<unknown>>>()
   /** What incarnations that have ended still have on its way to the disk, by their stream. */
   readonly #leaving = new Map<string, Promise<void>>()
 
   constructor(kernel: NodeKernel, { journal, rule, activate }: DurabilityOptions) {
     this.journal = new SharedJournal(journal, kernel.clock, kernel.later)
     this.#clock = kernel.clock
-    this.#patience = new Patience(kernel.clock, kernel.random.fork('patience'))
+    this.#patience = new Patience(afterLoss, kernel.clock, kernel.random.fork('patience'))
     this.doubts = new Doubts(kernel, rule)
     this.#passivation = new Passivation(kernel.clock)
-    this.#waker = new Waker(journal, kernel.clock, activate, (error) => {
+    this.#waker = new Waker(journal, kernel.clock, kernel.random.fork('waker'), activate, (error) => {
       kernel.observerFailed('waking of durable actors', error)
     })
   }
@@ -65,7 +70,7 @@ export class Durability implements DurabilityPort {
   }
 
   settle(doubt: InDoubt, signal: AbortSignal): Promise<Resolution> {
-    return this.doubts.settle(doubt, signal)
+    return this.doubts.settle(doubt, signal, this.#atWork.get(doubt.stream)?.get(doubt.key))
   }
 
   leaving(stream: string): Promise<void> | undefined {
@@ -80,20 +85,27 @@ export class Durability implements DurabilityPort {
   ended(record: DurableRecord): void {
     this.#passivation.delete(record)
     const { stream, written, cell } = record
-    if (cell.madeParts?.isBlameless === true) this.#patience.lost(stream)
+    for (const [key, attempt] of record.atWork) this.#leaveAtWork(stream, key, attempt)
+    if (cell.madeParts?.isBlameless === true) this.#patience.failed(stream)
     if (written === undefined) {
-      this.#isDown(record)
+      this.#waker.isDown(record)
       return
     }
     this.#leaving.set(stream, written)
     void written.then(() => {
       if (this.#leaving.get(stream) === written) this.#leaving.delete(stream)
-      this.#isDown(record)
+      this.#waker.isDown(record)
     })
   }
 
-  #isDown({ stream, ledger, cell, isLost }: DurableRecord): void {
-    this.#waker.isDown(stream, cell.exit?.kind === 'crash', ledger.wakeAtMs(0) !== null, isLost)
+  #leaveAtWork(stream: string, key: string, attempt: Promise<unknown>): void {
+    const ofStream = this.#atWork.get(stream) ?? new Map<string, Promise<unknown>>()
+    this.#atWork.set(stream, ofStream.set(key, attempt))
+    const over = (): void => {
+      if (ofStream.get(key) === attempt) ofStream.delete(key)
+      if (ofStream.size === 0 && this.#atWork.get(stream) === ofStream) this.#atWork.delete(stream)
+    }
+    attempt.then(over, over)
   }
 
   /** Wakes what is due from now on. */
@@ -106,9 +118,8 @@ export class Durability implements DurabilityPort {
     this.#waker.look()
   }
 
-  /** Nobody is woken any more, nor waited for who waits for a person. */
+  /** Nobody is woken any more. */
   stop(): void {
-    this.doubts.close()
     this.#waker.stop()
     this.#passivation.stop()
   }

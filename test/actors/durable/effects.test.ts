@@ -399,7 +399,8 @@ describe('given an effect in doubt whose message was given up, when a later mess
         await t.settle()
         ref.kill()
         isFirstLife = false
-        await t.advance(5000)
+        // It runs on in this process, and is taken for one that does not end.
+        await t.advance(60_000)
         ref.tell({ type: 'again' })
         await t.settle()
       },

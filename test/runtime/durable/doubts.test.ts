@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
 import { defineActor, message, type DoubtRule, type InDoubt } from 'echelon'
 import { createTestRuntime, type TestRuntime } from 'echelon/testing'
 import { clockAfter, disk, type Disk } from '../../actors/durable/disk.ts'
@@ -124,5 +125,87 @@ describe('many', () => {
       await t.settle()
     }
     for (const key of ['p0', 'p1', 'p2']) expect(stateOf(t, key)).toBe(`/durable/payer/${key}`)
+  })
+})
+
+describe('a shutdown', () => {
+  test('given a message that waits for a person, then it is not waited for, and none that comes after is begun before it', async () => {
+    const { world, t: first } = await paying()
+    const clock = clockAfter(first.clock)
+    const t = await createTestRuntime({ journal: world.journal, clock, definitions: [payer] })
+    await t.settle()
+    expect(t.runtime.inDoubt).toHaveLength(1)
+    t.runtime.get(payer, 'p0').tell({ type: 'pay' })
+    await t.settle()
+    const { phases } = await t.until(t.runtime.shutdown())
+    expect(phases.every(({ timedOut }) => !timedOut)).toBe(true)
+    expect(t.clock.now()).toBe(0)
+    const journal = await world.journal.open({ node: 'looking', clock: t.clock })
+    const entries = await journal.read('/durable/payer/p0', 0)
+    expect(entries.map(({ kind }) => kind)).toEqual(['created', 'received', 'intent'])
+  })
+})
+
+describe('an effect that runs on when its actor has failed', () => {
+  const charges: PromiseWithResolvers<string>[] = []
+  const asked: string[] = []
+  const shop = defineActor({
+    name: 'shop',
+    durable: true,
+    protocol: { buy: message({ fails: z.boolean() }) },
+    state: (): readonly unknown[] => [],
+    on: {
+      buy: async ({ state, effect, message: { fails } }) => {
+        const charge = effect('charge', () => {
+          const run = Promise.withResolvers<string>()
+          charges.push(run)
+          return run.promise
+        })
+        if (fails) await effect('fail', () => Promise.reject(new Error('no')))
+        return [...state, await charge]
+      },
+    },
+  })
+
+  /** A purchase whose message is given up while its charge is under way, and another with the same key. */
+  async function buying(): Promise<TestRuntime> {
+    charges.length = asked.length = 0
+    const t = await createTestRuntime({
+      journal: disk().journal,
+      onInDoubt: ({ key }) => {
+        asked.push(key)
+        return { kind: 'retry' }
+      },
+    })
+    const ref = t.runtime.get(shop, 'a')
+    for (const fails of [true, false]) void ref.tell({ type: 'buy', fails }, { durable: true })
+    await t.settle()
+    return t
+  }
+
+  test('given that it succeeds, then that is what became of it: no rule is asked, and it is not run again', async () => {
+    await using t = await buying()
+    await t.advance(1000)
+    expect(asked).toEqual([])
+    charges[0]?.resolve('charged')
+    await t.settle()
+    expect(t.runtime.get(shop, 'a').snapshot.context).toEqual(['charged'])
+    expect({ asked, charges: charges.length }).toEqual({ asked: [], charges: 1 })
+  })
+
+  test('given that it fails, then nobody can tell how far it came, and the rule is asked', async () => {
+    await using t = await buying()
+    charges[0]?.reject(new Error('cut off'))
+    await t.settle()
+    expect({ asked, charges: charges.length }).toEqual({ asked: ['charge'], charges: 2 })
+  })
+
+  test('given that it does not end, then a person may decide at once, and after a minute the rule is asked', async () => {
+    await using t = await buying()
+    expect(t.runtime.inDoubt.map(({ key }) => key)).toEqual(['charge'])
+    await t.advance(59_000)
+    expect(asked).toEqual([])
+    await t.advance(1000)
+    expect({ asked, inDoubt: t.runtime.inDoubt }).toEqual({ asked: ['charge'], inDoubt: [] })
   })
 })
