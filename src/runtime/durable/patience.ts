@@ -3,54 +3,80 @@ import type { Clock } from '../../core/clock.ts'
 import type { Random } from '../../core/random.ts'
 import { backoffDelayMs, FailureStreak, type Backoff } from '../../supervisors/backoff.ts'
 
-/** From the second time on: who tells and asks meanwhile waits for it, so not long. */
-const backoff = { minMs: 50, maxMs: 2000, resetAfterMs: 10_000 } satisfies Backoff
+/** How the waits grow. */
+export interface Terms extends Backoff {
+  readonly resetAfterMs: number
+  /** The first so many failures in a row cost no wait. */
+  readonly free: number
+}
 
-interface Losses {
+interface Failures {
   readonly streak: FailureStreak
-  /** Monotonic milliseconds until which its next incarnation waits. */
+  readonly waitMs: number
+  /** Monotonic milliseconds. */
   readonly untilMs: number
 }
 
 /**
- * Lets an actor that lost its journal, and is started again and again, wait before it comes back: at once at first, then
- * longer each time. A disk that stays full is not kept busy by those who have something to write as soon as they are up.
+ * Lets actors that fail again and again wait before they are brought back, longer each time. One that fails while its wait
+ * goes on, since somebody else brought it back, waits as long once more.
  */
 export class Patience {
+  readonly #terms: Terms
   readonly #clock: Clock
   readonly #random: Random
-  /** By stream; who lost it last is last. */
-  readonly #losses = new Map<string, Losses>()
+  /** By stream; who failed last is last. */
+  readonly #failures = new Map<string, Failures>()
 
-  constructor(clock: Clock, random: Random) {
+  constructor(terms: Terms, clock: Clock, random: Random) {
+    this.#terms = terms
     this.#clock = clock
     this.#random = random
   }
 
-  /** The journal took no more of an incarnation of this stream, which has ended. */
-  lost(stream: string): void {
+  /** Streams that are kept in mind. */
+  get size(): number {
+    return this.#failures.size
+  }
+
+  /** An incarnation of this stream has ended badly. */
+  failed(stream: string): void {
     const nowMs = this.#clock.now()
-    const { streak, untilMs } = this.#losses.get(stream) ?? { streak: new FailureStreak(backoff), untilMs: nowMs }
-    const before = streak.next(nowMs, untilMs)
-    const waitMs = before === 0 ? 0 : backoffDelayMs(backoff, before - 1, this.#random)
-    this.#losses.delete(stream)
-    this.#losses.set(stream, { streak, untilMs: nowMs + waitMs })
+    const before = this.#failures.get(stream)
+    const streak = before?.streak ?? new FailureStreak(this.#terms)
+    const waitMs =
+      before !== undefined && nowMs < before.untilMs
+        ? before.waitMs
+        : this.#delayMs(streak.next(nowMs, before?.untilMs ?? nowMs))
+    this.#failures.delete(stream)
+    this.#failures.set(stream, { streak, waitMs, untilMs: nowMs + waitMs })
     this.#forget(nowMs)
+  }
+
+  #delayMs(failures: number): number {
+    const { free } = this.#terms
+    return failures < free ? 0 : backoffDelayMs(this.#terms, failures - free, this.#random)
   }
 
   /** Who is through with it is not kept in mind. */
   #forget(nowMs: number): void {
-    for (const [stream, { untilMs }] of this.#losses) {
-      if (nowMs - untilMs < backoff.resetAfterMs) return
-      this.#losses.delete(stream)
+    for (const [stream, { untilMs }] of this.#failures) {
+      if (nowMs - untilMs < this.#terms.resetAfterMs) return
+      this.#failures.delete(stream)
     }
+  }
+
+  /** What is left of the wait of a stream. */
+  leftMs(stream: string): number {
+    const untilMs = this.#failures.get(stream)?.untilMs
+    return untilMs === undefined ? 0 : Math.max(0, untilMs - this.#clock.now())
   }
 
   /** Resolves when the actor may be brought back, or has ended; undefined when it may at once. */
   wait(cell: Cell): Promise<void> | undefined {
-    if (this.#losses.size === 0) return undefined
-    const waitMs = (this.#losses.get(cell.path)?.untilMs ?? 0) - this.#clock.now()
-    if (waitMs <= 0) return undefined
+    if (this.#failures.size === 0) return undefined
+    const waitMs = this.leftMs(cell.path)
+    if (waitMs === 0) return undefined
     return new Promise((resolve) => {
       const timer = this.#clock.setTimeout(() => {
         forget()
