@@ -94,7 +94,9 @@ export class StoreThread {
     openings.add(this.#opening)
     // The same file as source and as build.
     const url = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
-    this.#worker = new Worker(url, { workerData, name: 'echelon journal' })
+    // It has the options of the process, and one for a program that is a text (`--input-type`) is refused with a file.
+    const program = `import(${JSON.stringify(url.href)})`
+    this.#worker = new Worker(program, { eval: true, workerData, name: 'echelon journal' })
     this.#worker.on('message', (message: FromStore) => {
       this.#receive(message)
     })

@@ -1,7 +1,8 @@
 /** Two processes and one journal: one of them writes, whatever happens to the other. */
-import { fork, type ChildProcess } from 'node:child_process'
+import { execFile, fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { sqliteJournal } from '../../../src/journal/sqlite/journal.ts'
 import type { Order, Report } from './child.ts'
@@ -129,6 +130,24 @@ test('given a process that is stopped, when another takes over, then the first w
   expect((await journal.verify()).problems).toEqual([])
   await journal.close()
 })
+
+test.each(['--input-type=module-typescript', '--max-old-space-size=200'])(
+  'given a program that is a text on the command line (%s), then its journal opens',
+  async (option) => {
+    await using place = await journalPath()
+    const at = (file: string): string => JSON.stringify(new URL(`../../../src/${file}`, import.meta.url).href)
+    const program = `
+      Promise.all([import(${at('journal/sqlite/journal.ts')}), import(${at('core/clock.ts')})]).then(
+        async ([{ sqliteJournal }, { systemClock }]) => {
+          const journal = await sqliteJournal(${JSON.stringify(place.file)}).open({ node: 'text', clock: systemClock })
+          await journal.close()
+          console.log('closed')
+        },
+      )`
+    const { stdout } = await promisify(execFile)(process.execPath, [option, '-e', program])
+    expect(stdout).toBe('closed\n')
+  },
+)
 
 test('given an open journal, then a process with nothing else to do ends; and what it appended is written before', async () => {
   await using place = await journalPath()
