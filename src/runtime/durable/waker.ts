@@ -23,7 +23,7 @@ const togetherMs = 1000
  *
  * 1. Whoever is due is woken once, earliest first, one after another: a clock that is wrong makes no storm. One who takes
  *    long is not waited for by the others.
- * 2. Whoever failed when it was up is woken again after a wait, which grows. It has given up a message or two each time, or
+ * 2. Whoever failed when it was up is woken again after a wait, which grows: the message at which it failed is given up, and
  *    a journal that was full may take more.
  * 3. Whoever cannot be brought back, or cannot go on with the message that it is at, is not woken again by itself, but when
  *    somebody asks for it: only another program helps.
