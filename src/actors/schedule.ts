@@ -22,8 +22,8 @@ export interface DurableTimer {
   readonly recurrence: Recurrence | undefined
 }
 
-/** Missed ticks that `all` makes up for at most. */
-const catchUp = 1000
+/** Missed ticks that `all` makes up for at most, beside the one that was just taken up. */
+const catchUp = 999
 
 export interface CronOptions {
   /** IANA name: `Europe/Berlin`. Default: UTC, which is the same on every machine. */
@@ -86,20 +86,33 @@ export function nextCron(
   return new Cron(pattern, { timezone, paused: true }).nextRun(new Date(afterMs))?.getTime()
 }
 
-/** Epoch milliseconds from which on ticks are made up for; a whole hour decides, so that it is found once an hour. */
-function catchUpFrom({ pattern, timezone }: Recurrence & { readonly kind: 'cron' }, atMs: number): number {
-  const hour = Math.floor(atMs / hourMs)
-  const name = `${timezone} ${pattern} ${hour}`
-  if (oldestCaughtUp.name !== name) {
-    const runs = new Cron(pattern, { timezone, paused: true }).previousRuns(catchUp, new Date(hour * hourMs))
-    oldestCaughtUp = { name, fromMs: runs.at(-1)?.getTime() ?? -Infinity }
-  }
-  return oldestCaughtUp.fromMs
+/** Epoch milliseconds from which on ticks are made up for after one was taken up at `atMs`. */
+function catchUpFrom(recurrence: Recurrence & { readonly kind: 'cron' }, atMs: number): number {
+  return (
+    momentsAround(recurrence, atMs)
+      .filter((moment) => moment <= atMs)
+      .at(-catchUp) ?? -Infinity
+  )
 }
 
-const hourMs = 3_600_000
-/** The last answer of `catchUpFrom`: going back so far takes a while. */
-let oldestCaughtUp = { name: '', fromMs: 0 }
+/** Moments of a pattern in the minute of `atMs` and as many before it as are made up for, oldest first. */
+function momentsAround(recurrence: Recurrence & { readonly kind: 'cron' }, atMs: number): readonly number[] {
+  const { pattern, timezone } = recurrence
+  const minute = Math.floor(atMs / minuteMs) * minuteMs
+  const name = `${timezone} ${pattern} ${minute}`
+  if (lastMoments.name === name) return lastMoments.moments
+  const before = new Cron(pattern, { timezone, paused: true }).previousRuns(catchUp, new Date(minute))
+  const moments = before.map(Number).reverse()
+  const endMs = minute + minuteMs
+  for (let at = nextCron(recurrence, minute - 1); at !== undefined && at < endMs; at = nextCron(recurrence, at))
+    moments.push(at)
+  lastMoments = { name, moments }
+  return moments
+}
+
+const minuteMs = 60_000
+/** The last answer of `momentsAround`: going back so far takes a while, and those that are made up for come together. */
+let lastMoments: { readonly name: string; readonly moments: readonly number[] } = { name: '', moments: [] }
 
 /** The same timer after its tick was taken up at `atMs`; undefined when that was its last. Depends on nothing else. */
 export function afterTick(timer: DurableTimer, atMs: number): DurableTimer | undefined {
@@ -108,7 +121,8 @@ export function afterTick(timer: DurableTimer, atMs: number): DurableTimer | und
   const fromMs = recurrence.missed === 'all' ? Math.min(dueMs, atMs) : atMs
   if (recurrence.kind === 'every') {
     const { periodMs } = recurrence
-    return { ...timer, dueMs: Math.max(fromMs + periodMs, atMs - catchUp * periodMs) }
+    const missed = Math.floor((atMs - fromMs) / periodMs)
+    return { ...timer, dueMs: fromMs + (1 + Math.max(0, missed - catchUp)) * periodMs }
   }
   const nextMs = nextCron(recurrence, fromMs)
   if (nextMs === undefined) return undefined
