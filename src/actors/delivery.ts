@@ -122,9 +122,10 @@ type Send = (id: string, from: ActorPath | undefined) => Promise<void>
  */
 export function durably(to: ActorPath, message: Message, givenId: string | undefined, send: Send): Promise<void> {
   const sender = currentContext()
+  const isAction = sender?.turn?.isChart === true && !sender.turn.isOver
   const sent = sendDurably(sender, to, message, givenId, send)
-  // Actions wait for nothing, so nobody may be looking. What a chart that ends has not sent is its next life's.
-  if (sender?.turn?.isChart === true)
+  // Actions wait for nothing, so nobody may be looking. What was not written goes with its transition, which says so.
+  if (isAction)
     sent.catch((error: unknown) => {
       if (!sender.cell.aborted) letterLost(sender.cell, to, error)
     })

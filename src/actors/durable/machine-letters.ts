@@ -34,8 +34,11 @@ export function letterLost({ kernel, path }: Cell, to: string, error: unknown): 
 /** Sends one whose transition is on disk. Resolves when it is sent, or given up. Never rejects. */
 export async function sendLetter(cell: Cell, key: string, to: string, send: () => Promise<void>): Promise<void> {
   if (cell.status === 'stopped') {
-    // The next life sends it too, and its receiver knows it then.
-    await outside(send).catch(() => undefined)
+    try {
+      await outside(send)
+    } catch {
+      // The next life sends it too: what comes of it is said there.
+    }
     return
   }
   let failure: { readonly error: unknown } | undefined

@@ -174,15 +174,22 @@ describe.each(['gives back', 'leaves alone'] as const)('given a durable message 
     const writer = defineActor({
       name: 'writer',
       durable: true,
-      protocol: { go: message() },
+      protocol: { go: message(), end: message(), crash: message() },
       machine: ({ setup, act }) =>
         setup({}).createMachine({
+          initial: 'on',
+          states: { on: { on: { end: 'over' } }, over: { type: 'final' } },
           on: {
             go: {
               actions: act((actor) => {
                 const told = write(actor)
                 return how === 'gives back' ? told : undefined
               }),
+            },
+            crash: {
+              actions: () => {
+                throw new Error('crash')
+              },
             },
           },
         }),
@@ -194,7 +201,7 @@ describe.each(['gives back', 'leaves alone'] as const)('given a durable message 
     const failed: unknown[] = []
     t.runtime.on('failed', ({ error }) => failed.push(error))
     const ref = t.runtime.get(writer, 'w')
-    return { lab, t, said, failed, go: () => t.until(ref.tell({ type: 'go' }, { durable: true })) }
+    return { lab, t, writer, ref, said, failed, go: () => t.until(ref.tell({ type: 'go' }, { durable: true })) }
   }
 
   /** It has room for one, and is at its first message until the gate opens. */
@@ -229,6 +236,29 @@ describe.each(['gives back', 'leaves alone'] as const)('given a durable message 
     expect(await t.until(t.runtime.get(receiver, 'b').ask({ type: 'pages' }))).toBe(8)
     expect([said, failed]).toEqual([[], []])
   })
+
+  test.each(['end', 'crash', 'stop', 'shutdown'] as const)(
+    'when the receiver has no room for a while, and the chart comes to its %s meanwhile, then each is handled once',
+    async (what) => {
+      const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+      const receiver = busy(gate)
+      const { lab, t, writer, ref, said, go } = await start(({ get }) =>
+        get(receiver, 'b').tell({ type: 'write', text: '' }, { durable: true }),
+      )
+      for (let count = 0; count < 4; count += 1) await go()
+      await t.advance(500)
+      if (what === 'shutdown') void t.runtime.shutdown()
+      else if (what === 'stop') await t.until(ref.stop())
+      else ref.tell({ type: what })
+      await t.advance(10_000)
+      open()
+      const last = what === 'shutdown' ? await lab.start({ definitions: [writer, receiver] }) : t
+      await last.advance(60_000)
+      expect(await last.until(last.runtime.get(receiver, 'b').ask({ type: 'pages' }))).toBe(4)
+      expect(said).toEqual([])
+      expect(await lab.wakeAtMs('/durable/writer/w')).toBe(null)
+    },
+  )
 
   test('when the receiver never has room, then it is given up after some minutes, and that is said', async () => {
     const { promise: gate } = Promise.withResolvers<void>()
