@@ -16,8 +16,8 @@ const padding = 'x'.repeat(130)
 const bodyOf = (n: number): string =>
   JSON.stringify({ message: { type: 'order.pay', amount: n, card: '4711', note: padding } })
 
-/** As many batches as make a run worth timing. */
-const batchesOf = (pending: number): number => (pending === 1 ? 50 : 10)
+/** As many batches as make a run worth timing, and its end, at which fewer and fewer wait, a small part of it. */
+const batches = 50
 
 const raw = (pending: number) => async () => {
   const { open } = await import('node:fs/promises')
@@ -51,8 +51,8 @@ const bareSqlite = (pending: number) => async () => {
 }
 
 const inBatches = (pending: number, batch: () => unknown) => (ms: number) =>
-  perSecond(ms, pending * batchesOf(pending), async () => {
-    for (let i = 0; i < batchesOf(pending); i++) await batch()
+  perSecond(ms, pending * batches, async () => {
+    for (let i = 0; i < batches; i++) await batch()
   })
 
 /** So many writers, each of which appends to its next stream as soon as its last append is acknowledged. */
@@ -61,15 +61,14 @@ const through = (open: () => Promise<JournalSource>, pending: number) => async (
   const journal = await (await open()).open({ node: 'bench', clock: systemClock })
   const seqs = new Uint32Array(streams)
   let n = 0
-  const perWriter = batchesOf(pending)
   const write = async (): Promise<void> => {
-    for (let i = 0; i < perWriter; i++) {
+    for (let i = 0; i < batches; i++) {
       const stream = n++ % streams
       await journal.append([appendTo(stream, (seqs[stream] ?? 0) + 1)])
       seqs[stream] = (seqs[stream] ?? 0) + 1
     }
   }
-  return (ms: number) => perSecond(ms, pending * perWriter, () => Promise.all(Array.from({ length: pending }, write)))
+  return (ms: number) => perSecond(ms, pending * batches, () => Promise.all(Array.from({ length: pending }, write)))
 }
 
 const appendTo = (stream: number, seq: number): Append => ({

@@ -24,7 +24,7 @@ const echelon = (senders: number) => async () => {
   const refs = Array.from({ length: actors }, (_, n) => runtime.get(counter, `c${n}`))
   const note = 'x'.repeat(100)
   let n = 0
-  const perSender = senders === 1 ? 100 : 20
+  const perSender = senders === 1 ? 100 : 50
   const send = async (): Promise<void> => {
     for (let i = 0; i < perSender; i++) await refs[n++ % actors]?.tell({ type: 'add', by: 1, note }, { durable: true })
   }
