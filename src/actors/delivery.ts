@@ -27,23 +27,23 @@ export function tell(cell: Cell, given: Message): void {
   }
   // Most tells wait for no disk.
   if (sender?.cell.record === undefined) {
-    deliver(cell, given, sender?.cell.path)
+    deliver(cell, given, sender?.cell)
     return
   }
-  const { path } = sender.cell
   sender.letOut({
     release: () => {
-      deliver(cell, given, path)
+      deliver(cell, given, sender.cell)
     },
     refuse: () => undefined,
   })
 }
 
-function deliver(cell: Cell, given: Message, from: ActorPath | undefined): void {
+function deliver(cell: Cell, given: Message, from: Cell | undefined): void {
   const message = checked(cell, given)
   if (message === undefined) return
+  // A path is put together each time that it is asked for, which costs more than all of this.
   const traced = from !== undefined && eventChannels.handled.hasSubscribers
-  if (cell.enqueue(traced ? new Envelope(message, undefined, undefined, undefined, from) : message)) return
+  if (cell.enqueue(traced ? new Envelope(message, undefined, undefined, undefined, from.path) : message)) return
   const { overflow, capacity } = cell.definition.mailbox
   const reason = overflow === 'drop-newest' ? 'dropped-newest' : 'mailbox-full'
   deadLetter(cell, message, reason, new MailboxFullError(cell.path, capacity, message))
