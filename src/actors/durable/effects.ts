@@ -373,11 +373,11 @@ class Effect {
 class Attempt implements EffectRun {
   readonly signal: AbortSignal
   readonly attempt: number
-  readonly #stream: string
+  readonly #cell: Cell
   readonly #key: string
 
-  constructor(stream: string, key: string, attempt: number, signal: AbortSignal) {
-    this.#stream = stream
+  constructor(cell: Cell, key: string, attempt: number, signal: AbortSignal) {
+    this.#cell = cell
     this.#key = key
     this.attempt = attempt
     this.signal = signal
@@ -385,7 +385,7 @@ class Attempt implements EffectRun {
 
   /** Most effects do not ask for it, and a hash takes time. */
   get idempotencyKey(): string {
-    return idempotencyKeyOf(this.#stream, this.#key)
+    return idempotencyKeyOf(this.#cell.path, this.#key)
   }
 }
 
@@ -424,7 +424,7 @@ async function attemptOnce(
   attempt: number,
   timeoutMs: number | undefined,
 ): Promise<unknown> {
-  if (timeoutMs === undefined) return fn(new Attempt(cell.path, key, attempt, cell.signal))
+  if (timeoutMs === undefined) return fn(new Attempt(cell, key, attempt, cell.signal))
   const late = new AbortController()
   const { clock } = cell.kernel
   const { promise: timedOut, reject } = Promise.withResolvers<never>()
@@ -435,7 +435,7 @@ async function attemptOnce(
   }, timeoutMs)
   try {
     const signal = AbortSignal.any([cell.signal, late.signal])
-    return await Promise.race([fn(new Attempt(cell.path, key, attempt, signal)), timedOut])
+    return await Promise.race([fn(new Attempt(cell, key, attempt, signal)), timedOut])
   } finally {
     clock.clearTimeout(timer)
   }
