@@ -17,6 +17,9 @@ const pageBytes = 4096
 const tidyHeads = 5000
 const tidyBytes = 1024 * 1024
 
+type End = Pick<Head, 'seq' | 'snapshotSeq'>
+const beginning: End = { seq: 0, snapshotSeq: 0 }
+
 /**
  * All changes of a journal. One transaction at a time, each with the check that nobody else took over.
  *
@@ -151,18 +154,18 @@ export class Writer {
 
   /** Why a call may not be written. Nothing has been written for it yet. */
   #refusal(call: readonly Append[]): Fault | undefined {
-    const ends = new Map<string, { seq: number; snapshotSeq: number }>()
+    // Where streams would end: only in a call of several does that matter to another append.
+    const ends = call.length > 1 ? new Map<string, End>() : undefined
     try {
       for (const append of call) {
         const { stream, expectedSeq, entries, snapshot, lease } = append
         if (lease !== undefined) this.checkLease(lease)
-        const end = ends.get(stream) ?? this.heads.find(stream) ?? { seq: 0, snapshotSeq: 0 }
+        const end = ends?.get(stream) ?? this.heads.find(stream) ?? beginning
         const wanted = endBefore(append)
         if (end.seq !== wanted) return { code: 'JOURNAL_CONFLICT', stream, expectedSeq: wanted, actualSeq: end.seq }
         if (snapshot !== undefined && snapshot.seq < end.snapshotSeq)
           return { code: 'DEFINITION_INVALID', stream, seq: snapshot.seq, presentSeq: end.snapshotSeq }
-        if (call.length > 1)
-          ends.set(stream, { seq: expectedSeq + entries.length, snapshotSeq: snapshot?.seq ?? end.snapshotSeq })
+        ends?.set(stream, { seq: expectedSeq + entries.length, snapshotSeq: snapshot?.seq ?? end.snapshotSeq })
       }
     } catch (error) {
       const fault = faultOf(error)
