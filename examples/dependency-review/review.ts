@@ -58,7 +58,7 @@ async function reviewWith(job: ReviewJob): Promise<void> {
   // Read while the journal opens: what is there now.
   const [survey, identity] = [surveyOf(disk), identityOf(disk, options)]
   for (const reading of [survey, identity]) reading.catch(() => undefined) // told to whoever waits for it
-  await using runtime = await job.opening
+  await using runtime = await opened(job, survey)
   const known = runtime.get(
     ledgerOf(() => survey),
     LEDGER,
@@ -78,7 +78,7 @@ async function reviewWith(job: ReviewJob): Promise<void> {
   }
   if (outcome.kind === 'refused') {
     await end(runtime, known, journal)
-    throw new ReviewError(outcome.code, `${input} cannot be reviewed: ${outcome.message}`)
+    throw refusal(input, outcome)
   }
   const report = reportOf(outcome)
   const durationMs = Math.round(clock.now() - startMs)
@@ -89,6 +89,19 @@ async function reviewWith(job: ReviewJob): Promise<void> {
   const files = FILES.map((name) => path.join(folder.path, name))
   display.finished({ files, summary: report.summary, restarts: progress().restarts, durationMs, run })
 }
+
+/** The runtime with its journal. What is wrong with the project is said first, also while another review has the journal. */
+async function opened({ opening, options }: ReviewJob, survey: Promise<Survey>): Promise<Runtime> {
+  try {
+    return await opening
+  } catch (error) {
+    const found = await survey
+    throw found.kind === 'refused' ? refusal(options.input, found) : error
+  }
+}
+
+const refusal = (input: string, { code, message }: Extract<Survey, { readonly kind: 'refused' }>): ReviewError =>
+  new ReviewError(code, `${input} cannot be reviewed: ${message}`)
 
 /** Begins a run, or goes on with the unfinished one: unless what it examined has changed since. */
 async function begin(
