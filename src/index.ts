@@ -43,7 +43,7 @@ export type { Backoff } from './supervisors/backoff.ts'
 export { memoryJournal } from './journal/memory.ts'
 export { sqliteJournal } from './journal/sqlite/journal.ts'
 export type { DurableOptions, Migration } from './actors/durable/options.ts'
-export type { EffectFunction, EffectOptions, EffectRun, RetryOptions } from './actors/durable/effects.ts'
+export type { EffectFunction, EffectOptions, EffectRun, RetryOptions } from './actors/durable/attempts.ts'
 export {
   DoubtLimitError,
   EffectFailedError,

@@ -7,7 +7,7 @@ import type { ActorDefinition, AnyDefinition, SpawnOptions } from './definition.
 import type { MessageOf, Protocol, ReplyOf } from './protocol.ts'
 import type { AnyRef, Ref } from './ref.ts'
 import type { ActorTimers } from './timers.ts'
-import type { EffectFunction, EffectOptions } from './durable/effects.ts'
+import type { EffectFunction, EffectOptions } from './durable/attempts.ts'
 
 /** What an actor can do besides returning its next state. Everything is bound: it may be destructured. */
 export interface ActorContext<P extends Protocol = Protocol> {

@@ -3,7 +3,8 @@ import { hashOf } from '../../core/hash.ts'
 import type { Cell } from '../cell.ts'
 import { detachedIn } from '../context.ts'
 import { hostedOf } from '../hosted.ts'
-import { checkEffectOptions, runEffect, type EffectOptions, type EffectRun } from './effects.ts'
+import { checkEffectOptions, type EffectOptions, type EffectRun } from './attempts.ts'
+import { runEffect } from './effects.ts'
 import { failureOf, type DurableRecord } from './record.ts'
 
 /** What an effect of a chart is given: what the chart invokes it with, and what every effect is given. */

@@ -1,5 +1,5 @@
 import { openEntry, openSnapshot, type OpenEntry } from '../../actors/durable/bodies.ts'
-import { idempotencyKeyOf } from '../../actors/durable/effects.ts'
+import { idempotencyKeyOf } from '../../actors/durable/attempts.ts'
 import { Ledger } from '../../actors/durable/ledger.ts'
 import type { JournalReader } from '../../core/journal.ts'
 import { entriesOf } from './streams.ts'
