@@ -36,6 +36,11 @@ export class Deque<T> {
     this.#length += 1
   }
 
+  /** The next item, which stays. */
+  peek(): T | undefined {
+    return this.#front
+  }
+
   shift(): T | undefined {
     if (this.#length === 0) return undefined
     const item = this.#front

@@ -46,7 +46,11 @@ export interface MemoryJournalOptions {
  * and opened again, it is still there.
  */
 export function memoryJournal(options: MemoryJournalOptions = {}): JournalSource {
-  const store = new MemoryStore()
+  return memoryJournalOn(new MemoryStore(), options)
+}
+
+/** As `memoryJournal`, over a store that somebody else looks into: what a simulation crashes, corrupts and checks. */
+export function memoryJournalOn(store: MemoryStore, options: MemoryJournalOptions = {}): JournalSource {
   return {
     kind: 'journal',
     // Async, since opening rejects and never throws.

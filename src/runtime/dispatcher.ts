@@ -3,7 +3,7 @@ import type { Cell } from '../actors/cell.ts'
 import { Deque } from '../actors/deque.ts'
 import type { Clock } from '../core/clock.ts'
 import { DefinitionInvalidError } from '../core/errors.ts'
-import type { Scheduler } from '../core/scheduler.ts'
+import type { ReadyQueue, Scheduler } from '../core/scheduler.ts'
 
 export interface DispatcherOptions {
   /** Messages that one turn handles at most before timers and sockets run. Default 1,024. */
@@ -11,6 +11,10 @@ export interface DispatcherOptions {
   /** Milliseconds that one turn takes at most, give or take the handler that is running. Default 5. */
   readonly turnMs?: number
 }
+
+/** Tasks of the runtime have no name: they keep their place. */
+const pathOf = (ready: Cell | (() => void)): string | undefined =>
+  typeof ready === 'function' ? undefined : ready.path
 
 /** The clock is read once in so many messages at most: reading it costs as much as handling one. */
 const longestStride = 16
@@ -29,7 +33,7 @@ export class Dispatcher {
   readonly #scheduler: Scheduler
   readonly #messagesPerTurn: number
   readonly #turnMs: number
-  readonly #ready = new Deque<Cell | (() => void)>()
+  readonly #ready: ReadyQueue<Cell | (() => void)>
   #state: 'idle' | 'soon' | 'later' | 'running' = 'idle'
   /** What is left of the turn that began after the last macrotask; undefined before it began. */
   #messagesLeft: number
@@ -48,6 +52,7 @@ export class Dispatcher {
     if (!(turnMs > 0)) throw new DefinitionInvalidError('dispatcher.turnMs', `${turnMs} is not above 0 milliseconds`)
     this.#clock = clock
     this.#scheduler = scheduler
+    this.#ready = scheduler.queue?.(pathOf) ?? new Deque()
     this.#messagesPerTurn = messagesPerTurn
     this.#turnMs = turnMs
     this.#messagesLeft = messagesPerTurn

@@ -326,6 +326,15 @@ export class Runtime implements AsyncDisposable {
     return this.#shutdown.run(options)
   }
 
+  /**
+   * Lets go of it as it is, without an end: what remains when a process dies. For simulations, whose clock and scheduler
+   * see to it that nothing of it goes on.
+   */
+  abandon(): void {
+    this.#releaseSignals?.()
+    this.#events.close()
+  }
+
   /** Resolves when the runtime has closed: with the end of the application's tree if that came first, else with the reason of the shutdown. */
   get closed(): Promise<ExitReason> {
     return this.#shutdown.closed.then(({ reason }) => reason)

@@ -1,23 +1,5 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
-
-/** One timer and its place in the heap of its clock: -1 when it has fired or was cleared. */
-class VirtualTimer {
-  readonly fn: () => void
-  readonly dueMs: number
-  /** Timers that are due at the same time fire in the order in which they were set. */
-  readonly order: number
-  place = -1
-
-  constructor(fn: () => void, dueMs: number, order: number) {
-    this.fn = fn
-    this.dueMs = dueMs
-    this.order = order
-  }
-
-  isBefore(other: VirtualTimer): boolean {
-    return this.dueMs < other.dueMs || (this.dueMs === other.dueMs && this.order < other.order)
-  }
-}
+import { DueItem, TimerHeap } from './timer-heap.ts'
 
 /** Timers that fire at one point in time, after which a clock takes it that they go on for ever. */
 const mostAtOnce = 1_000_000
@@ -32,8 +14,7 @@ const mostAtOnce = 1_000_000
  */
 export class VirtualClock implements Clock {
   readonly #epochMs: number
-  /** A binary heap: no timer is before the one at (place - 1) / 2. */
-  readonly #heap: VirtualTimer[] = []
+  readonly #heap = new TimerHeap()
   #nowMs = 0
   #set = 0
   #firedNow = 0
@@ -49,24 +30,24 @@ export class VirtualClock implements Clock {
 
   setTimeout = (fn: () => void, delayMs: number): TimerHandle => {
     this.#set += 1
-    const timer = new VirtualTimer(fn, this.#nowMs + (delayMs > 0 ? delayMs : 0), this.#set)
+    const timer = new DueItem(fn, this.#nowMs + (delayMs > 0 ? delayMs : 0), this.#set)
     // What is due after for ever is never due.
-    if (timer.dueMs < Infinity) this.#rise(timer, this.#heap.length)
+    if (timer.dueMs < Infinity) this.#heap.add(timer)
     return timer
   }
 
   clearTimeout = (handle: TimerHandle | undefined): void => {
-    if (handle instanceof VirtualTimer && this.#heap[handle.place] === handle) this.#remove(handle)
+    if (handle instanceof DueItem && this.#heap.has(handle)) this.#heap.remove(handle)
   }
 
   /** Timers that have not fired. */
   get pending(): number {
-    return this.#heap.length
+    return this.#heap.size
   }
 
   /** When the next timer is due, in milliseconds on this clock. */
   get nextDueMs(): number | undefined {
-    return this.#heap[0]?.dueMs
+    return this.#heap.first?.dueMs
   }
 
   /** Lets `ms` milliseconds pass: timers that fall due fire in order, also those that other timers set. */
@@ -81,8 +62,8 @@ export class VirtualClock implements Clock {
    */
   advanceTo(ms: number): void {
     if (!Number.isFinite(ms)) throw new RangeError(`VirtualClock goes to a finite time in milliseconds, not ${ms}`)
-    for (let next = this.#heap[0]; next !== undefined && next.dueMs <= ms; next = this.#heap[0]) {
-      this.#remove(next)
+    for (let next = this.#heap.first; next !== undefined && next.dueMs <= ms; next = this.#heap.first) {
+      this.#heap.remove(next)
       this.#passTo(next.dueMs)
       this.#firedNow += 1
       if (this.#firedNow > mostAtOnce)
@@ -96,47 +77,5 @@ export class VirtualClock implements Clock {
     if (!(ms > this.#nowMs)) return
     this.#nowMs = ms
     this.#firedNow = 0
-  }
-
-  #remove(timer: VirtualTimer): void {
-    const { place } = timer
-    const last = this.#heap.pop()
-    timer.place = -1
-    if (last === undefined || last === timer) return
-    if (last.isBefore(timer)) this.#rise(last, place)
-    else this.#sink(last, place)
-  }
-
-  /** Puts `timer` at `from` or above. */
-  #rise(timer: VirtualTimer, from: number): void {
-    let place = from
-    while (place > 0) {
-      const above = (place - 1) >> 1
-      const other = this.#heap[above]
-      if (other === undefined || !timer.isBefore(other)) break
-      this.#put(other, place)
-      place = above
-    }
-    this.#put(timer, place)
-  }
-
-  /** Puts `timer` at `from` or below. */
-  #sink(timer: VirtualTimer, from: number): void {
-    let place = from
-    for (;;) {
-      const left = this.#heap[2 * place + 1]
-      const right = this.#heap[2 * place + 2]
-      const first = left !== undefined && right?.isBefore(left) === true ? right : left
-      if (first === undefined || timer.isBefore(first)) break
-      const below = first.place
-      this.#put(first, place)
-      place = below
-    }
-    this.#put(timer, place)
-  }
-
-  #put(timer: VirtualTimer, place: number): void {
-    this.#heap[place] = timer
-    timer.place = place
   }
 }

@@ -1,0 +1,57 @@
+import type { RefOf } from '../../actors/actor-context.ts'
+import type { AnyDefinition } from '../../actors/definition.ts'
+import type { Message } from '../../core/message.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import { NodeDownError } from './errors.ts'
+import type { SimulatedNode } from './node.ts'
+import type { SimulatedWorld } from './world.ts'
+
+/** An actor as a client of its node has it. Its promises reject with `NODE_DOWN` when the node goes down meanwhile. */
+export type ClientRef<D extends AnyDefinition> = Pick<RefOf<D>, 'tell' | 'ask' | 'offer'>
+
+/** The part of a ref that a client uses, whatever its protocol. */
+interface PlainRef {
+  readonly path: string
+  tell(message: Message, options?: { readonly durable?: boolean; readonly id?: string }): Promise<void> | undefined
+  ask(question: Message, options?: object): Promise<unknown>
+  offer(message: Message, options?: object): Promise<void>
+}
+
+/** `find` looks the actor up in the process that the node is at the time of the call. */
+export function clientOf<D extends AnyDefinition>(
+  world: SimulatedWorld,
+  node: SimulatedNode,
+  name: string,
+  find: (runtime: Runtime) => RefOf<D> | undefined,
+): ClientRef<D> {
+  const plain = (runtime: Runtime): PlainRef => {
+    const ref = find(runtime)
+    if (ref === undefined) throw new NodeDownError(node.name, `${name}, which is not there`)
+    // A ref takes whatever its protocol says; the caller's types see to that.
+    return ref as unknown as PlainRef
+  }
+  const tellDurably = async (what: string, message: Message, id: string): Promise<void> => {
+    const path = await world.fromZone(node, what, async (runtime) => {
+      const ref = plain(runtime)
+      await ref.tell(message, { durable: true, id })
+      return ref.path
+    })
+    world.acknowledged(node, path, id)
+  }
+  const client: Omit<PlainRef, 'path'> = {
+    tell: (message, options) => {
+      const what = `tell ${name} ${message.type}`
+      if (options?.durable === true) return tellDurably(what, message, options.id ?? world.nextMessageId())
+      // As a message to a machine that is down: nobody learns of it.
+      if (node.runtime === undefined) world.trace.add(world.kernel.nowMs, node.name, name, `lost ${message.type}`)
+      else node.run((runtime) => plain(runtime).tell(message))
+      return undefined
+    },
+    ask: (question, options) =>
+      world.fromZone(node, `ask ${name} ${question.type}`, (runtime) => plain(runtime).ask(question, options)),
+    offer: (message, options) =>
+      world.fromZone(node, `offer ${name} ${message.type}`, (runtime) => plain(runtime).offer(message, options)),
+  }
+  // The same calls, with the types of the definition's protocol.
+  return client as unknown as ClientRef<D>
+}

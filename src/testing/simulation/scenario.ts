@@ -1,0 +1,57 @@
+import type { AnyDefinition } from '../../actors/definition.ts'
+import type { Check, Invariant } from './invariant.ts'
+import type { NodeOptions } from './node.ts'
+import type { World } from './world.ts'
+
+/** A world to be tried: what runs in it, what is done to it, and what has to hold. The same for all seeds. */
+export interface Scenario {
+  /** For reports and files. Default `scenario`. */
+  readonly name?: string
+  /** By their names: the durable actors that each knows, or more about it. */
+  readonly nodes: Readonly<Record<string, readonly AnyDefinition[] | NodeOptions>>
+  /** What clients do. What it throws breaks the scenario; the world ends after it, once everything is mended and quiet. */
+  readonly run: (world: World) => void | Promise<void>
+  /** Holds after every step. A function is known by its name. */
+  readonly always?: Check | Invariant | readonly (Check | Invariant)[]
+  /** Holds in the end, once faults have ended and everything is mended. */
+  readonly eventually?: Check | readonly Check[]
+  /**
+   * What a campaign has to come by at least once, or it has shown nothing: names that `world.sometimes` says, or a
+   * condition by name, which is looked at after each step.
+   */
+  readonly sometimes?: readonly string[] | Readonly<Record<string, (world: World) => boolean>>
+}
+
+/** Gives it back, with its types. */
+export const defineScenario = <const S extends Scenario>(scenario: S): S => scenario
+
+export const nameOf = (scenario: Scenario): string => scenario.name ?? 'scenario'
+
+export const nodeOptionsOf = (given: readonly AnyDefinition[] | NodeOptions): NodeOptions =>
+  Array.isArray(given) ? { definitions: given } : (given as NodeOptions)
+
+/** The names of what a campaign has to come by. */
+export const sometimesOf = ({ sometimes = [] }: Scenario): readonly string[] =>
+  Array.isArray(sometimes) ? sometimes : Object.keys(sometimes)
+
+/** What has to hold, with those checks that are plain functions made invariants. */
+export function invariantsOf({ always: held = [], eventually: late = [] }: Scenario): readonly Invariant[] {
+  const checks = [held].flat() as readonly (Check | Invariant)[]
+  const lateChecks = [late].flat()
+  return [
+    ...checks.map((check) => (typeof check === 'function' ? namedCheck(check, true) : check)),
+    ...lateChecks.map((check) => namedCheck(check, false)),
+  ]
+}
+
+function namedCheck(check: Check, onEachStep: boolean): Invariant {
+  const name = check.name === '' ? (onEachStep ? 'always' : 'eventually') : check.name
+  return {
+    kind: 'invariant',
+    name,
+    begin: (world) => ({
+      ...(onEachStep ? { step: () => check(world) } : {}),
+      quiet: () => check(world),
+    }),
+  }
+}

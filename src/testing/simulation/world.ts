@@ -1,0 +1,484 @@
+import type { InputOf } from '../../actors/definition.ts'
+import type { AnyDefinition } from '../../actors/definition.ts'
+import type { Append } from '../../core/journal.ts'
+import type { RuntimeEvent } from '../../core/events.ts'
+import { DefinitionInvalidError } from '../../core/errors.ts'
+import type { Random } from '../../core/random.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { ClientRef } from './client.ts'
+import { Calls } from './calls.ts'
+import { Decisions, type DecisionsOptions } from './decisions.ts'
+import { NodeDownError } from './errors.ts'
+import { lineOf } from './event-line.ts'
+import { ratesOf, type FaultPlan, type FaultRates } from './faults.ts'
+import { problemOf, type Invariant, type Probe, type Verdict } from './invariant.ts'
+import { SimulationKernel } from './kernel.ts'
+import { SimulatedNode } from './node.ts'
+import { placeOf } from './where.ts'
+import { invariantsOf, nodeOptionsOf, type Scenario } from './scenario.ts'
+import { Trace } from './trace.ts'
+import { Zone } from './zone.ts'
+
+/** What broke in a world. */
+export interface Violation {
+  /** The name of the invariant, or `run` for what the scenario itself threw. */
+  readonly invariant: string
+  readonly message: string
+  readonly error: unknown
+  readonly step: number
+  /** Milliseconds since the world began. */
+  readonly atMs: number
+}
+
+export interface RetryTerms {
+  /** Default 60. */
+  readonly attempts?: number
+  /** Milliseconds between the first two; twice as many each time, up to twenty times. Default 500. */
+  readonly everyMs?: number
+}
+
+/** A simulated world, as its scenario and its invariants have it. Everything in it is decided by its seed. */
+export interface World {
+  /** Milliseconds since it began. */
+  readonly nowMs: number
+  /** Random numbers of the scenario. */
+  readonly random: Random
+  readonly nodes: readonly SimulatedNode[]
+  node(name: string): SimulatedNode
+  /** The durable actor with this key, on the first node that knows its definition, as a client has it. */
+  get<D extends AnyDefinition>(definition: D, key: string, options?: { readonly input?: InputOf<D> }): ClientRef<D>
+  /** A decision of the scenario: 0 to `n` - 1. 0 is the simplest: a failure is shrunk towards it. */
+  choose(n: number, label?: string): number
+  /** From `min` to `max`. */
+  integer(min: number, max: number, label?: string): number
+  pick<T>(values: readonly T[], label?: string): T
+  /** Does up to `times` of the actions, one after another: which, the world decides. A failure is shrunk to the fewest. */
+  repeat(times: number, actions: Readonly<Record<string, () => void | Promise<void>>>): Promise<void>
+  sleep(ms: number): Promise<void>
+  /**
+   * As a client does it: tries again as long as nodes are down, their journals fail, or an error says that it is
+   * `retryable`. Rejects with the last error.
+   */
+  retrying<T>(attempt: () => Promise<T>, terms?: RetryTerms): Promise<T>
+  /** Breaks the scenario unless `condition` holds. */
+  expect(condition: boolean, message: string): asserts condition
+  /** Breaks the scenario. */
+  fail(message: string): never
+  /** The world has come by something that a campaign has to come by. */
+  sometimes(name: string): void
+  /** Adds a line to the trace, and to the diagram of a failure. */
+  note(what: string): void
+  /** From here on nothing fails; what is down or paused stays so until it comes back by itself. */
+  calm(): void
+  /** Calls that simulated services got. */
+  readonly calls: Calls
+  /**
+   * Lets something real through, which is waited for in real time. The run is not repeatable from there on, and its
+   * report says so.
+   */
+  external<T>(reason: string, real: () => Promise<T>): Promise<T>
+}
+
+export interface WorldOptions extends Omit<DecisionsOptions, 'strategy' | 'maxFaults'> {
+  readonly decisions: Decisions
+  readonly faults: FaultPlan
+  readonly invariants: readonly Invariant[]
+  readonly keepTrace: boolean
+  readonly isStrict: boolean
+}
+
+/** Epoch milliseconds at which every world begins: 2026-01-01 in UTC. */
+const beginMs = Date.UTC(2026, 0, 1)
+/** Milliseconds of a pause, of one that ends in a replacement, and of a step that takes long, by degree. */
+const pauseMs = [50, 3000, 40_000]
+const stallMs = [5, 400, 8000]
+/** Milliseconds that the wall clock jumps, by degree. */
+const jumpMs = [1500, -1500, 10_800_000, -10_800_000]
+
+interface HeldInvariant {
+  readonly name: string
+  readonly probe: Probe
+}
+
+/** Errors of a node that another process of it may not have. */
+const passing = new Set(['JOURNAL_FAILED', 'JOURNAL_FENCED', 'JOURNAL_CLOSED', 'RUNTIME_CLOSED', 'TARGET_DOWN'])
+
+const isPassing = (error: unknown): boolean =>
+  error instanceof Error &&
+  (('retryable' in error && error.retryable === true) || ('code' in error && passing.has(String(error.code))))
+
+/** One world: its kernel, its nodes, what watches over it, and what has become of it. */
+export class SimulatedWorld implements World {
+  readonly kernel: SimulationKernel
+  readonly trace: Trace
+  readonly rates: FaultRates
+  readonly random: Random
+  readonly calls: Calls
+  readonly isStrict: boolean
+  /** The program that drives the scenario, and the world outside of all nodes: they never die. */
+  readonly driver: Zone
+  readonly outside: Zone
+  readonly #nodes = new Map<string, SimulatedNode>()
+  readonly #invariants: HeldInvariant[] = []
+  readonly #conditions: [string, (world: World) => boolean][]
+  readonly #reached = new Set<string>()
+  readonly #downListeners = new Map<SimulatedNode, Set<() => void>>()
+  readonly #externals = new Set<Promise<unknown>>()
+  #violation: Violation | undefined
+  #delivered = 0
+  #faults = 0
+  #messages = 0
+  #externalReason: string | undefined
+  #checking: string | undefined
+
+  constructor(scenario: Scenario, { decisions, faults, invariants, keepTrace, isStrict }: WorldOptions) {
+    this.kernel = new SimulationKernel({
+      decisions,
+      epochMs: beginMs,
+      onUncaught: (zone, error) => {
+        this.violate('uncaught', `uncaught in ${zone.name}`, error)
+      },
+      afterStep: () => {
+        this.#afterStep()
+      },
+    })
+    this.trace = new Trace(keepTrace)
+    this.isStrict = isStrict
+    this.rates = ratesOf(faults, decisions.random.fork('swarm'))
+    this.random = decisions.random.fork('scenario')
+    this.driver = new Zone(this.kernel, 'driver', 1, decisions.random.fork('driver'))
+    this.outside = new Zone(this.kernel, 'outside', 1, decisions.random.fork('outside'))
+    this.calls = new Calls(this)
+    this.kernel.add(this.driver)
+    this.kernel.add(this.outside)
+    for (const [name, given] of Object.entries(scenario.nodes))
+      this.#nodes.set(name, new SimulatedNode(this, name, nodeOptionsOf(given)))
+    const { sometimes = [] } = scenario
+    this.#conditions = Array.isArray(sometimes) ? [] : Object.entries(sometimes)
+    for (const invariant of [...invariants, ...invariantsOf(scenario)])
+      this.#invariants.push({ name: invariant.name, probe: invariant.begin(this) })
+  }
+
+  // ---- for scenarios ------------------------------------------------------------------------------------------------
+
+  get nowMs(): number {
+    return this.kernel.nowMs
+  }
+
+  get nodes(): readonly SimulatedNode[] {
+    return [...this.#nodes.values()]
+  }
+
+  node(name: string): SimulatedNode {
+    const node = this.#nodes.get(name)
+    if (node === undefined)
+      throw new DefinitionInvalidError(`world.node('${name}')`, `there are ${[...this.#nodes.keys()].join(', ')}`)
+    return node
+  }
+
+  get<D extends AnyDefinition>(definition: D, key: string, options?: { readonly input?: InputOf<D> }): ClientRef<D> {
+    const node = this.nodes.find(({ options: { definitions = [] } }) => definitions.includes(definition))
+    if (node === undefined)
+      throw new DefinitionInvalidError(`world.get('${definition.name}')`, 'no node lists this definition')
+    return node.get(definition, key, options)
+  }
+
+  choose(n: number, label = 'choice'): number {
+    return this.kernel.decisions.stream(`scenario ${label}`, 'value').uniform(n)
+  }
+
+  integer(min: number, max: number, label?: string): number {
+    return min + this.choose(max - min + 1, label)
+  }
+
+  pick<T>(values: readonly T[], label?: string): T {
+    if (values.length === 0) throw new DefinitionInvalidError('world.pick', 'there is nothing to pick from')
+    // The index is below the length.
+    return values[this.choose(values.length, label)] as T
+  }
+
+  async repeat(times: number, actions: Readonly<Record<string, () => void | Promise<void>>>): Promise<void> {
+    const named = Object.entries(actions)
+    for (let round = 0; round < times; round += 1) {
+      // Each round decides by itself, so that one can be left out without any change to the others.
+      const index = this.choose(named.length + 1, `round ${round}`)
+      const action = named[index - 1]
+      if (action === undefined) continue
+      this.note(action[0])
+      await action[1]()
+    }
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.wait((resume) => {
+      this.kernel.after(this.driver, 'driver sleeps', ms, resume)
+    })
+  }
+
+  async retrying<T>(attempt: () => Promise<T>, { attempts = 60, everyMs = 500 }: RetryTerms = {}): Promise<T> {
+    for (let made = 1; ; made += 1) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!isPassing(error) || made >= attempts) throw error
+        await this.sleep(everyMs * Math.min(2 ** (made - 1), 20))
+      }
+    }
+  }
+
+  expect(condition: boolean, message: string): asserts condition {
+    if (!condition) this.fail(message)
+  }
+
+  fail(message: string): never {
+    const error = new Error(message)
+    this.violate(this.#checking ?? 'run', message, error)
+    throw error
+  }
+
+  sometimes(name: string): void {
+    this.#reached.add(name)
+  }
+
+  note(what: string): void {
+    this.trace.add(this.nowMs, 'driver', 'note', what)
+  }
+
+  calm(): void {
+    this.kernel.decisions.calm()
+  }
+
+  async external<T>(reason: string, real: () => Promise<T>): Promise<T> {
+    this.#externalReason ??= reason
+    const zone = this.kernel.current ?? this.driver
+    const promise = this.kernel.outOfWorld(real)
+    const settled = promise.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#externals.add(settled)
+    void settled.then(() => this.#externals.delete(settled))
+    return new Promise<T>((resolve, reject) => {
+      promise.then(
+        (value) => {
+          this.kernel.after(zone, `external ${reason}`, 0, () => {
+            resolve(value)
+          })
+        },
+        (error: unknown) => {
+          this.kernel.after(zone, `external ${reason}`, 0, () => {
+            reject(error as Error)
+          })
+        },
+      )
+    })
+  }
+
+  // ---- for its parts ------------------------------------------------------------------------------------------------
+
+  get violation(): Violation | undefined {
+    return this.#violation
+  }
+
+  get reached(): ReadonlySet<string> {
+    return this.#reached
+  }
+
+  /** Messages that actors handled. */
+  get delivered(): number {
+    return this.#delivered
+  }
+
+  get faultsInjected(): number {
+    return this.#faults
+  }
+
+  /** Why the run is not repeatable, when it is not. */
+  get externalReason(): string | undefined {
+    return this.#externalReason
+  }
+
+  /** What real things are waited for. */
+  get externals(): ReadonlySet<Promise<unknown>> {
+    return this.#externals
+  }
+
+  /** An id for a message of a client. */
+  nextMessageId(): string {
+    this.#messages += 1
+    return `client-${this.#messages}`
+  }
+
+  /** Resolves in a step of the driver, after `register` was given what resumes it and somebody called that. */
+  wait(register: (resume: () => void) => unknown): Promise<void> {
+    return new Promise((resolve) => {
+      register(() => {
+        this.kernel.after(this.driver, 'driver', 0, resolve)
+      })
+    })
+  }
+
+  /** Runs code in the process of a node, and settles in a step of the driver. Rejects with `NODE_DOWN` when that dies. */
+  fromZone<T>(node: SimulatedNode, what: string, code: (runtime: Runtime) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const listeners = this.#downListeners.get(node) ?? new Set()
+      this.#downListeners.set(node, listeners)
+      const settle = (how: () => void): void => {
+        if (listeners.delete(down)) this.kernel.after(this.driver, 'driver', 0, how)
+      }
+      const down = (): void => {
+        settle(() => {
+          reject(new NodeDownError(node.name, what))
+        })
+      }
+      listeners.add(down)
+      this.trace.add(this.nowMs, 'driver', node.name, what)
+      if (node.runtime === undefined) {
+        down()
+        return
+      }
+      try {
+        node.run(code).then(
+          (value) => {
+            settle(() => {
+              resolve(value)
+            })
+          },
+          (error: unknown) => {
+            settle(() => {
+              reject(error as Error)
+            })
+          },
+        )
+      } catch (error) {
+        settle(() => {
+          reject(error as Error)
+        })
+      }
+    })
+  }
+
+  violate(invariant: string, message: string, error: unknown = undefined): void {
+    if (this.#violation !== undefined) return
+    this.trace.add(this.nowMs, 'world', 'violation', `${invariant}: ${message}`)
+    this.#violation = { invariant, message, error, step: this.kernel.steps, atMs: this.nowMs }
+  }
+
+  /** Something real was reached for in a step. */
+  escaped(what: string, stack: string): void {
+    if (this.kernel.isOutOfWorld) return
+    this.violate('escape', `${what} in a simulated world, at ${placeOf(stack)}`, new Error(what))
+  }
+
+  noteFault(node: string, what: string): void {
+    this.#faults += 1
+    this.trace.add(this.nowMs, node, 'fault', what)
+  }
+
+  event(event: RuntimeEvent): void {
+    const node = this.#nodes.get(event.node)
+    if (node === undefined) return
+    if (event.type === 'handled') this.#delivered += 1
+    // A process that was replaced while it was paused may still say something.
+    const isStale = node.zone !== undefined && this.kernel.current !== undefined && this.kernel.current.name === node.name && this.kernel.current !== node.zone
+    this.trace.add(this.nowMs, isStale ? `${event.node} (replaced)` : event.node, event.path, lineOf(event))
+    if (isStale) return
+    if (event.type === 'journal-failed') node.journalFailed()
+    for (const held of this.#invariants)
+      if (held.probe.event !== undefined) this.#ask(held, () => held.probe.event?.(event, node))
+  }
+
+  written(node: SimulatedNode, appends: readonly Append[]): void {
+    for (const held of this.#invariants)
+      if (held.probe.written !== undefined) this.#ask(held, () => held.probe.written?.(node, appends))
+  }
+
+  acknowledged(node: SimulatedNode, stream: string, id: string): void {
+    for (const held of this.#invariants) this.#ask(held, () => held.probe.acknowledged?.(node, stream, id))
+  }
+
+  died(node: SimulatedNode): void {
+    for (const down of [...(this.#downListeners.get(node) ?? [])]) down()
+    for (const held of this.#invariants) this.#ask(held, () => held.probe.died?.(node))
+  }
+
+  diskLost(node: SimulatedNode): void {
+    for (const held of this.#invariants) this.#ask(held, () => held.probe.diskLost?.(node))
+  }
+
+  startFailed(node: SimulatedNode, error: unknown, isLast: boolean): void {
+    this.trace.add(
+      this.nowMs,
+      node.name,
+      'process',
+      `does not start: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    if (isLast) this.violate('start', `node ${node.name} does not start`, error)
+  }
+
+  /** Everything is mended and nothing is left to do: what has to hold then. */
+  quiet(): void {
+    for (const held of this.#invariants) this.#ask(held, () => held.probe.quiet?.())
+  }
+
+  #ask(held: HeldInvariant, ask: () => Verdict | void): void {
+    if (this.#violation !== undefined) return
+    const saved = this.#checking
+    this.#checking = held.name
+    try {
+      const problem = problemOf(ask())
+      if (problem !== undefined) this.violate(held.name, problem)
+    } catch (error) {
+      this.violate(held.name, error instanceof Error ? error.message : String(error), error)
+    } finally {
+      this.#checking = saved
+    }
+  }
+
+  #afterStep(): void {
+    for (const held of this.#invariants) if (held.probe.step !== undefined) this.#ask(held, () => held.probe.step?.())
+    for (const [name, condition] of this.#conditions)
+      if (!this.#reached.has(name) && condition(this)) this.#reached.add(name)
+    if (!this.kernel.decisions.isCalm)
+      for (const node of this.#nodes.values()) if (node.state === 'up') this.#mayFail(node)
+  }
+
+  /** Something may happen to the process of a node. */
+  #mayFail(node: SimulatedNode): void {
+    const { crash, pause, replace, stall, clock } = this.rates
+    const { kernel } = this
+    const stream = (kind: string): ReturnType<Decisions['stream']> =>
+      kernel.decisions.stream(`${kind} ${node.name}`, 'fault')
+    if (crash > 0 && stream('crash').fault(crash) === 1) {
+      this.noteFault(node.name, 'crash')
+      node.crash('killed')
+      return
+    }
+    const pauses = pause > 0 ? stream('pause').fault(pause, pauseMs.length) : 0
+    if (pauses > 0) {
+      this.noteFault(node.name, 'pause')
+      node.pause(pauseMs[pauses - 1] ?? 0)
+    }
+    const replaces = replace > 0 ? stream('replace').fault(replace, pauseMs.length) : 0
+    if (replaces > 0) {
+      this.noteFault(node.name, 'replaced while paused')
+      node.replace(pauseMs[replaces - 1] ?? 0)
+    }
+    const stalls = stall > 0 ? stream('stall').fault(stall, stallMs.length) : 0
+    if (stalls > 0) {
+      this.noteFault(node.name, 'a step takes long')
+      kernel.stall(stallMs[stalls - 1] ?? 0)
+    }
+    const jumps = clock > 0 ? stream('clock').fault(clock, jumpMs.length + 2) : 0
+    if (jumps > 0) this.#hurtClock(node, jumps)
+  }
+
+  #hurtClock(node: SimulatedNode, kind: number): void {
+    const { zone } = node
+    if (zone === undefined) return
+    const jump = jumpMs[kind - 1]
+    this.noteFault(node.name, jump === undefined ? 'the clock drifts' : `the wall clock jumps by ${jump} ms`)
+    if (jump !== undefined) zone.skewMs += jump
+    else zone.drift(kind === jumpMs.length + 1 ? 1.1 : 0.9)
+  }
+}
