@@ -380,7 +380,11 @@ export class SimulatedWorld implements World {
     if (node === undefined) return
     if (event.type === 'handled') this.#delivered += 1
     // A process that was replaced while it was paused may still say something.
-    const isStale = node.zone !== undefined && this.kernel.current !== undefined && this.kernel.current.name === node.name && this.kernel.current !== node.zone
+    const isStale =
+      node.zone !== undefined &&
+      this.kernel.current !== undefined &&
+      this.kernel.current.name === node.name &&
+      this.kernel.current !== node.zone
     this.trace.add(this.nowMs, isStale ? `${event.node} (replaced)` : event.node, event.path, lineOf(event))
     if (isStale) return
     if (event.type === 'journal-failed') node.journalFailed()

@@ -1,0 +1,299 @@
+import { DefinitionInvalidError } from '../../core/errors.ts'
+import { systemClock } from '../../core/clock.ts'
+import { millisecondsOf, type Duration } from './duration.ts'
+import { SimulationCaseError, SimulationFailedError } from './errors.ts'
+import { faults as plans, type FaultPlan } from './faults.ts'
+import { standardInvariants } from './invariants/standard.ts'
+import type { Invariant } from './invariant.ts'
+import { failureText } from './report.ts'
+import { runWorld, type Plan, type RunOptions, type WorldResult } from './run-world.ts'
+import { nameOf, sometimesOf, type Scenario } from './scenario.ts'
+import { shrink, type ShrinkReport } from './shrink.ts'
+import { hashOf, optionsOf, writeCase, type SimulationCase } from './simcase.ts'
+import type { StrategyName } from './strategy.ts'
+
+export interface SimulateOptions {
+  /** How many worlds, or the seeds themselves. Default 100. */
+  readonly seeds?: number | readonly (number | string)[]
+  /** The first seed of so many. Default 1. */
+  readonly seed?: number
+  /** What fails. Default `faults.standard()`. */
+  readonly faults?: FaultPlan
+  /** Those of Echelon that are looked at: `all`, `none`, or a list. Those of the scenario always are. Default `all`. */
+  readonly invariants?: 'all' | 'none' | readonly Invariant[]
+  /** The only strategy. Default: drawn from the seed, most often PCT. */
+  readonly strategy?: StrategyName
+  /** Time of the world that a scenario may take: `'2h'`. Default a day. */
+  readonly virtual?: Duration
+  /** Time of the world after the scenario in which everything has to come to rest. Default two minutes. */
+  readonly settle?: Duration
+  /** Code of the user may not use global time and randomness, even virtual. Default false. */
+  readonly strict?: boolean
+  /** Each so many-th world is run twice and has to go the same way. 0: none. Default 20. */
+  readonly twiceEvery?: number
+  /** Worlds that are run to shrink a failure at most. Default 2,000. */
+  readonly maxShrinkRuns?: number
+  /** Where a failure is written to. `false`: nowhere. Default `simcases`. */
+  readonly folder?: string | false
+  /** Module that exports the scenario, as a path from `folder`: `echelon sim replay` finds it there. */
+  readonly module?: string
+  /** Called now and then. */
+  readonly onProgress?: (report: CampaignReport) => void
+}
+
+/** What a campaign has gone through. */
+export interface CampaignReport {
+  readonly scenario: string
+  readonly worlds: number
+  readonly faults: number
+  readonly steps: number
+  /** Messages that actors handled. */
+  readonly delivered: number
+  readonly virtualMs: number
+  readonly wallMs: number
+  /** How many worlds came by what a campaign has to come by. */
+  readonly sometimes: Readonly<Record<string, number>>
+  /** Why runs were not repeatable, when they were not. */
+  readonly external: string | undefined
+}
+
+/** Worlds between two calls of `onProgress`. */
+const progressEvery = 100
+
+/**
+ * Runs a scenario in many worlds, each decided by its seed, and looks for one that breaks an invariant. That one is
+ * shrunk to the fewest choices, faults and reorderings that still break it, and written to a file that replays.
+ * @throws {SimulationFailedError} `SIMULATION_FAILED` for what was found, also when the campaign never came by what the
+ * scenario says that it sometimes does; {SimulationBusyError} `SIMULATION_BUSY` inside of another world.
+ */
+export async function simulate(scenario: Scenario, options: SimulateOptions = {}): Promise<CampaignReport> {
+  const campaign = new Campaign(scenario, options)
+  await campaign.run()
+  return campaign.report()
+}
+
+class Campaign {
+  readonly #scenario: Scenario
+  readonly #options: SimulateOptions
+  readonly #run: RunOptions
+  readonly #beganMs = systemClock.now()
+  readonly #sometimes = new Map<string, number>()
+  #worlds = 0
+  #faults = 0
+  #steps = 0
+  #delivered = 0
+  #virtualMs = 0
+  #external: string | undefined
+
+  constructor(scenario: Scenario, options: SimulateOptions) {
+    this.#scenario = scenario
+    this.#options = options
+    this.#run = runOptionsOf(options)
+    for (const name of sometimesOf(scenario)) this.#sometimes.set(name, 0)
+  }
+
+  async run(): Promise<void> {
+    const { twiceEvery = 20, strategy, onProgress } = this.#options
+    for (const seed of seedsOf(this.#options)) {
+      const plan: Plan = { seed, strategy }
+      const result = await runWorld(this.#scenario, plan, this.#run)
+      this.#count(result)
+      if (result.violation !== undefined) await this.#fail(plan, result)
+      if (twiceEvery > 0 && this.#worlds % twiceEvery === 0 && result.external === undefined)
+        await this.#checkTwice(plan, result)
+      if (this.#worlds % progressEvery === 0) onProgress?.(this.report())
+    }
+    this.#checkSometimes()
+  }
+
+  #count(result: WorldResult): void {
+    this.#worlds += 1
+    this.#faults += result.faults
+    this.#steps += result.steps
+    this.#delivered += result.delivered
+    this.#virtualMs += result.virtualMs
+    this.#external ??= result.external
+    for (const name of result.reached) this.#sometimes.set(name, (this.#sometimes.get(name) ?? 0) + 1)
+  }
+
+  /** I9: the same plan is the same world. */
+  async #checkTwice(plan: Plan, first: WorldResult): Promise<void> {
+    const second = await runWorld(this.#scenario, plan, this.#run)
+    if (second.traceHash === first.traceHash) return
+    const text = await whereTheyPart(this.#scenario, plan, this.#run)
+    throw new SimulationFailedError(
+      'I9 determinism',
+      `${nameOf(this.#scenario)}: seed ${plan.seed}: ${text}`,
+      undefined,
+      undefined,
+    )
+  }
+
+  #checkSometimes(): void {
+    const never = sometimesOf(this.#scenario).filter((name) => this.#sometimes.get(name) === 0)
+    if (never.length === 0) return
+    const text = `${nameOf(this.#scenario)}: ${this.#worlds} worlds never came by ${never.map((name) => `'${name}'`).join(', ')}: they have shown nothing about it. More seeds, more faults, or another scenario`
+    throw new SimulationFailedError('I15 sometimes', text, undefined, undefined)
+  }
+
+  async #fail(plan: Plan, first: WorldResult): Promise<never> {
+    const { maxShrinkRuns = 2000 } = this.#options
+    const shrunk = await shrinkWorld(this.#scenario, plan, first, this.#run, maxShrinkRuns)
+    const result = await runWorld(
+      this.#scenario,
+      { ...plan, deviations: shrunk.deviations },
+      { ...this.#run, keepTrace: true },
+    )
+    // A world that depends on something outside may go another way each time.
+    const shown = result.violation === undefined ? first : result
+    const file = this.#write(plan, shown)
+    const report = failureText({
+      scenario: nameOf(this.#scenario),
+      result: shown,
+      worlds: this.#worlds,
+      shrinkRuns: shrunk.runs,
+      firstSize: first.deviations.length,
+      file,
+    })
+    throw new SimulationFailedError(shown.violation?.invariant ?? '', report, file, shown.violation?.error)
+  }
+
+  #write(plan: Plan, result: WorldResult): string | undefined {
+    const { folder = 'simcases', module } = this.#options
+    if (folder === false) return undefined
+    const found = caseOf(this.#scenario, plan, result, this.#run)
+    return writeCase(folder, module === undefined ? found : { ...found, module })
+  }
+
+  report(): CampaignReport {
+    return {
+      scenario: nameOf(this.#scenario),
+      worlds: this.#worlds,
+      faults: this.#faults,
+      steps: this.#steps,
+      delivered: this.#delivered,
+      virtualMs: this.#virtualMs,
+      wallMs: systemClock.now() - this.#beganMs,
+      sometimes: Object.fromEntries(this.#sometimes),
+      external: this.#external,
+    }
+  }
+}
+
+function seedsOf({ seeds = 100, seed: first = 1 }: SimulateOptions): Iterable<number | string> {
+  if (typeof seeds !== 'number') return seeds
+  if (!Number.isSafeInteger(seeds) || seeds < 1)
+    throw new DefinitionInvalidError('simulate: seeds', `${seeds} is not a positive integer`)
+  return Array.from({ length: seeds }, (_, index) => first + index)
+}
+
+export function runOptionsOf({
+  faults = plans.standard(),
+  invariants = 'all',
+  virtual,
+  settle,
+  strict,
+}: SimulateOptions): RunOptions {
+  return {
+    faults,
+    invariants: invariants === 'all' ? standardInvariants() : invariants === 'none' ? [] : invariants,
+    maxMs: virtual === undefined ? undefined : millisecondsOf(virtual, 'simulate: virtual'),
+    settleMs: settle === undefined ? undefined : millisecondsOf(settle, 'simulate: settle'),
+    strict,
+  }
+}
+
+/** Looks for the fewest decisions with which the world of `plan` still breaks the same invariant. */
+export function shrinkWorld(
+  scenario: Scenario,
+  plan: Plan,
+  first: WorldResult,
+  options: RunOptions,
+  maxRuns: number,
+): Promise<ShrinkReport> {
+  // One that has become a circle is not waited for as long as the first.
+  const bounded = { ...options, maxSteps: Math.min(options.maxSteps ?? Infinity, first.steps * 4 + 10_000) }
+  return shrink(
+    first.deviations,
+    async (deviations) => {
+      const { violation, deviations: came } = await runWorld(scenario, { ...plan, deviations }, bounded)
+      return violation?.invariant === first.violation?.invariant ? came : undefined
+    },
+    { maxRuns },
+  )
+}
+
+/** The file of a failure. */
+export function caseOf(
+  scenario: Scenario,
+  { seed, strategy }: Plan,
+  result: WorldResult,
+  options: RunOptions,
+): SimulationCase {
+  return {
+    format: 'echelon-simcase',
+    version: 1,
+    scenario: nameOf(scenario),
+    scenarioHash: hashOf(scenario),
+    seed,
+    ...(strategy === undefined ? {} : { strategy }),
+    deviations: [...result.deviations],
+    faults: options.faults ?? plans.none(),
+    ...(options.maxMs === undefined ? {} : { maxMs: options.maxMs }),
+    ...(options.settleMs === undefined ? {} : { settleMs: options.settleMs }),
+    invariant: result.violation?.invariant ?? '',
+    message: result.violation?.message ?? '',
+    traceHash: result.traceHash,
+  }
+}
+
+export interface Replay {
+  readonly result: WorldResult
+  /** Whether it broke the same invariant. */
+  readonly isSame: boolean
+  /** Whether it went the same way to the last byte: false when the scenario or the code has changed. */
+  readonly isExact: boolean
+}
+
+/** Runs the world of a case again, with its trace. @throws {SimulationCaseError} `SIMULATION_CASE` for a case of another scenario. */
+export async function replay(scenario: Scenario, found: SimulationCase): Promise<Replay> {
+  if (found.scenario !== nameOf(scenario))
+    throw new SimulationCaseError('replay', `the case is of '${found.scenario}', and this is '${nameOf(scenario)}'`)
+  const { seed, strategy, deviations } = found
+  const options = { ...optionsOf(found), invariants: standardInvariants(), keepTrace: true }
+  const result = await runWorld(scenario, { seed, strategy, deviations }, options)
+  return {
+    result,
+    isSame: result.violation?.invariant === found.invariant,
+    isExact: result.traceHash === found.traceHash,
+  }
+}
+
+/** The first decision in which two runs of one plan differ. */
+async function whereTheyPart(scenario: Scenario, plan: Plan, options: RunOptions): Promise<string> {
+  const kept = { ...options, keepLog: true, keepTrace: true }
+  const [a, b] = [await runWorld(scenario, plan, kept), await runWorld(scenario, plan, kept)]
+  const text = ({ stream, ordinal, n, value }: WorldResult['log'][number]): string =>
+    `${stream}#${ordinal} = ${value} of ${n}`
+  const index = a.log.findIndex((decision, at) => {
+    const other = b.log[at]
+    return other === undefined || text(decision) !== text(other)
+  })
+  const line = a.trace.findIndex(({ what, place, atMs }, at) => {
+    const other = b.trace[at]
+    return other?.what !== what || other.place !== place || other.atMs !== atMs
+  })
+  const [decisionA, decisionB] = [a.log[index], b.log[index]]
+  const [lineA, lineB] = [a.trace[line], b.trace[line]]
+  return [
+    'two runs of it went different ways: something in it is not decided by the seed (module state, a cache, real time)',
+    ...(decisionA === undefined
+      ? []
+      : [`first at decision ${index}: ${text(decisionA)} and ${decisionB === undefined ? 'none' : text(decisionB)}`]),
+    ...(lineA === undefined
+      ? []
+      : [
+          `first in line ${line} of the trace: ${lineA.node} ${lineA.place} ${lineA.what} and ${lineB === undefined ? 'none' : `${lineB.node} ${lineB.place} ${lineB.what}`}`,
+        ]),
+  ].join('; ')
+}
