@@ -1,0 +1,37 @@
+import { perWorld } from '../../../src/testing/simulation/calls.ts'
+import type { FaultPlan } from '../../../src/testing/simulation/faults.ts'
+import type { Invariant } from '../../../src/testing/simulation/invariant.ts'
+import type { Scenario } from '../../../src/testing/simulation/scenario.ts'
+
+/** A part of what Echelon promises, as a small world that has a model of what has to come of it. */
+export interface Law {
+  readonly scenario: Scenario & { readonly name: string; readonly sometimes: readonly string[] }
+  readonly faults: FaultPlan
+}
+
+/** Gives it back, with what its actors came by brought to the world's notice. */
+export function defineLaw(law: Law): Law {
+  const { always = [], ...scenario } = law.scenario
+  return { ...law, scenario: { ...scenario, always: [...[always].flat(), telling] } }
+}
+
+const seen = perWorld(() => new Set<string>())
+
+/** An actor came by something that a campaign has to come by. For code of actors, which do not know their world. */
+export const cameBy = (name: string): void => {
+  seen.current.add(name)
+}
+
+const telling: Invariant = {
+  kind: 'invariant',
+  name: 'telling',
+  begin: (world) => ({
+    quiet: () => {
+      for (const name of seen.current) world.sometimes(name)
+    },
+  }),
+}
+
+/** The `code` of an error; empty for one that has none. */
+export const codeOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
