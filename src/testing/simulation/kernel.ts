@@ -7,12 +7,6 @@ import type { Zone } from './zone.ts'
 /** Saved before anybody can put something else in its place. */
 const realSetImmediate = setImmediate
 
-/** A macrotask of the real event loop: every promise that can go on has gone on before it. */
-const barrier = (): Promise<void> =>
-  new Promise<void>((resolve) => {
-    unwatched(() => realSetImmediate(resolve))
-  })
-
 /** Of those that are due at one time, so many may be next. */
 const mostDue = 8
 /** Steps without any time passing after which the world is taken to turn in a circle. */
@@ -153,8 +147,35 @@ export class SimulationKernel {
     this.#passTo(this.#nowMs + ms)
   }
 
-  /** One step. `untilMs`: no event after that time is waited for. */
-  async step(untilMs: number): Promise<Step> {
+  /**
+   * One step. `untilMs`: no event after that time is waited for. Rejects when time does not get on.
+   *
+   * Its code runs in one macrotask of the real event loop, and the next one ends it. Both are asked for together, so they
+   * follow each other: what the step set off by promises comes between them, and nothing of the process outside does.
+   */
+  step(untilMs: number): Promise<Step> {
+    return new Promise((resolve, reject) => {
+      let step: Step | undefined
+      const begin = (): void => {
+        try {
+          step = this.#begin(untilMs)
+        } catch (error) {
+          reject(error as Error)
+        }
+      }
+      const end = (): void => {
+        this.#current = undefined
+        if (step?.kind === 'ran') this.#options.afterStep()
+        if (step !== undefined) resolve(step)
+      }
+      unwatched(() => {
+        realSetImmediate(begin)
+        realSetImmediate(end)
+      })
+    })
+  }
+
+  #begin(untilMs: number): Step {
     const next = this.#next(untilMs)
     if (next === undefined) return { kind: 'nothing' }
     this.#steps += 1
@@ -167,9 +188,6 @@ export class SimulationKernel {
     } catch (error) {
       this.#options.onUncaught(next.zone, error)
     }
-    await barrier()
-    this.#current = undefined
-    this.#options.afterStep()
     return { kind: 'ran' }
   }
 
