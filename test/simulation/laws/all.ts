@@ -1,5 +1,7 @@
 import { journalLaw } from './journal.ts'
+import { effectsLaw } from './effects.ts'
 import type { Law } from './law.ts'
+import { transfersLaw } from './transfers.ts'
 
 /** All laws, in the order in which a campaign goes through them. */
-export const laws: readonly Law[] = [journalLaw]
+export const laws: readonly Law[] = [journalLaw, transfersLaw, effectsLaw]
