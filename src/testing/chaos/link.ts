@@ -52,6 +52,7 @@ const soonestMs = 0.001
 
 interface Queued {
   bytes: Uint8Array
+  /** Not before; what is behind another waits for that, too. */
   readonly dueMs: number
 }
 
@@ -68,7 +69,6 @@ export class Link {
   readonly #ends: LinkEnds
   readonly #queue: Queued[] = []
   #queuedBytes = 0
-  #lastDueMs = 0
   /** When the link is done with what it was given so far. */
   #freeAtMs = 0
   #timer: TimerHandle | undefined
@@ -88,8 +88,7 @@ export class Link {
     const { latencyMs, jitterMs } = this.#faults()
     const nowMs = this.#clock.now()
     const jitter = jitterMs > 0 ? this.#random.next() * jitterMs : 0
-    this.#lastDueMs = Math.max(this.#lastDueMs, nowMs + latencyMs + jitter)
-    this.#queue.push({ bytes, dueMs: this.#lastDueMs })
+    this.#queue.push({ bytes, dueMs: nowMs + latencyMs + jitter })
     this.#queuedBytes += bytes.length
     if (this.#queuedBytes > mostBytes && !this.#isHeld) {
       this.#isHeld = true
@@ -152,8 +151,6 @@ export class Link {
       const piece = this.#take(head)
       this.#occupy(piece.length, waitMs > -lateMs ? nowMs + waitMs : nowMs)
       this.#isBlocked = !this.#ends.write(piece)
-      // Writing may have ended it all.
-      if (this.#ending === 'over') return
       this.#releaseSender()
     }
   }

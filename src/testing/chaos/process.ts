@@ -192,9 +192,9 @@ class Restartable implements ChaosProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true
+    // A restart under way either has started what runs now, or will find that it may not.
     await this.kill()
     await this.#lastRestart
-    await this.kill()
   }
 
   /** Node sends none to a child that it has seen to end, and the system keeps its number until then. */

@@ -5,6 +5,7 @@ import { systemClock, type Clock } from '../../core/clock.ts'
 import { DefinitionInvalidError } from '../../core/errors.ts'
 import { freshSeed, seededRandom, type Random } from '../../core/random.ts'
 import { noFaults, type LinkFaults } from './link.ts'
+import { reset } from './reset.ts'
 import { Tunnel, type Direction } from './tunnel.ts'
 
 export interface ChaosProxyOptions {
@@ -146,7 +147,7 @@ class ListeningProxy implements ChaosProxy {
     const cut = this.#tunnels.size + this.#waiting.size
     this.#cut += cut
     for (const tunnel of this.#tunnels) tunnel.cut()
-    for (const client of this.#waiting) client.resetAndDestroy()
+    for (const client of this.#waiting) reset(client)
     return cut
   }
 
@@ -229,7 +230,7 @@ class ListeningProxy implements ChaosProxy {
   #take(client: Socket): void {
     this.#accepted += 1
     if (this.#tunnels.size + this.#waiting.size >= this.#maxConnections) {
-      client.resetAndDestroy()
+      reset(client)
       return
     }
     if (!this.#isPartitioned) {

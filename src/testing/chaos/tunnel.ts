@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { Clock } from '../../core/clock.ts'
 import type { Random } from '../../core/random.ts'
 import { Link, type LinkEnds, type LinkFaults } from './link.ts'
+import { reset } from './reset.ts'
 
 /** From the client to the target, or back. */
 export type Direction = 'toTarget' | 'toClient'
@@ -68,8 +69,8 @@ export class Tunnel {
   /** Resets both sides (RST): neither gets an end, and both get an error. */
   cut(): void {
     this.#closeLinks()
-    this.#client.resetAndDestroy()
-    this.#target.resetAndDestroy()
+    reset(this.#client)
+    reset(this.#target)
   }
 
   destroy(): void {
@@ -123,7 +124,7 @@ export class Tunnel {
         sink.end()
       },
       reset: () => {
-        sink.resetAndDestroy()
+        reset(sink)
       },
       hold: () => {
         source.pause()

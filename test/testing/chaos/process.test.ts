@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -61,10 +61,13 @@ describe('starting', () => {
   })
 
   test('given a program that is never ready, when its time is up, then it is killed and fails', async () => {
-    await expect(node(`setInterval(() => {}, 1000)`, { readyWithinMs: 100 })).rejects.toMatchObject({
+    const pidFile = path.join(folder, 'never-ready')
+    const script = `require('node:fs').writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); setInterval(() => {}, 1000)`
+    await expect(node(script, { readyWithinMs: 500 })).rejects.toMatchObject({
       code: 'START_FAILED',
-      message: expect.stringContaining('after 100 ms') as string,
+      message: expect.stringContaining('after 500 ms') as string,
     })
+    expect(exists(Number(readFileSync(pidFile, 'utf8')))).toBe(false)
   })
 
   test('given bounds that are none, when it is started, then it is refused', async () => {

@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from 'echelon'
 import { chaosProxy, type ChaosProxy } from '../../../src/testing/chaos/proxy.ts'
+import { reset } from '../../../src/testing/chaos/reset.ts'
 
 /** One end of a connection: what it has read, and how it ended. */
 class Peer {
@@ -96,6 +97,22 @@ describe('without faults', () => {
     expect((await target.read(1 + sent.length)) === `>${sent}`).toBe(true)
   })
 
+  test('given a target that does not read, when much is sent, then the sender has to wait, and all arrives once it reads', async () => {
+    const [client, target] = await connected()
+    target.socket.pause()
+    const sent = 'x'.repeat(30_000_000)
+    client.socket.write(sent)
+    // Until nothing moves any more: what is on its way is bounded.
+    for (let before = -1, quiet = 0; quiet < 100; quiet += 1) {
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      if (proxy.stats.bytes.toTarget !== before) quiet = 0
+      before = proxy.stats.bytes.toTarget
+    }
+    expect(client.socket.writableLength).toBeGreaterThan(0)
+    target.socket.resume()
+    expect(await target.read(1 + sent.length)).toHaveLength(1 + sent.length)
+  })
+
   test('given a target that is not there, when a client connects, then it is reset', async () => {
     server.close()
     const client = dial()
@@ -150,6 +167,24 @@ describe('time and size', () => {
 })
 
 describe('cuts', () => {
+  test('given a connection whose end is on its way out, when it is reset, then it is closed all the same', async () => {
+    const [client] = await connected()
+    client.socket.end()
+    reset(client.socket)
+    expect(await client.closed).toBe('closed')
+    reset(client.socket)
+  })
+
+  test('given a connection with much on its way, when it is cut, then it does not wait for that', async () => {
+    const [client, target] = await connected()
+    target.socket.pause()
+    client.socket.end('x'.repeat(30_000_000))
+    for (let quiet = 0; quiet < 20; quiet += 1) await new Promise<void>((resolve) => setImmediate(resolve))
+    proxy.cut()
+    target.socket.resume()
+    expect(await Promise.all([client.closed, target.closed])).toEqual(['ECONNRESET', 'ECONNRESET'])
+  })
+
   test('given open connections, when they are cut, then both sides are reset, and new ones are made', async () => {
     const [client, target] = await connected()
     expect(proxy.cut()).toBe(1)

@@ -183,6 +183,15 @@ describe('what becomes of arrivals', () => {
     expect(result.generator.abandoned).toBe(1)
   })
 
+  test('given answers after their deadline, when more arrive meanwhile, then each is counted once, as expired', async () => {
+    const clock = new VirtualClock()
+    const request = (): Promise<void> => new Promise((resolve) => void clock.setTimeout(resolve, 150))
+    const result = await virtualLoadTest(clock, { name: 'tardy', request }, { ...options, deadlineMs: 100 })
+    expect(result.total).toMatchObject({ offered: 10, expired: 10, good: 0, late: 0 })
+    expect(result.latency.count).toBe(10)
+    expect(result.generator.mostInFlight).toBe(2)
+  })
+
   test('given a thousand errors that differ, when they are counted, then their number is bounded', async () => {
     const clock = new VirtualClock()
     const result = await virtualLoadTest(
@@ -233,6 +242,47 @@ describe('a generator that is late', () => {
     expect(result.sinceSent.p99Ms).toBeLessThan(1)
     expect(result.doubts[0]).toContain('fell behind')
     expect(formatLoadReport(result)).toContain('DOUBT The generator fell behind')
+  })
+
+  test('given arrivals that are sent late, when they are not answered, then their deadline still counts from when they were due', async () => {
+    const clock = new BlockingClock()
+    const abortedMs: number[] = []
+    await virtualLoadTest(
+      clock,
+      {
+        name: 'blocking',
+        request: (_context, { n, signal }) => {
+          if (n === 0) clock.block(55)
+          signal.addEventListener('abort', () => abortedMs.push(Math.round(clock.now())))
+          return new Promise(() => {})
+        },
+      },
+      { arrival: constant(100), durationMs: 80, slo: { goodput: 1 }, deadlineMs: 100 },
+    )
+    // The first was sent before the clock jumped, its timer goes by what passed after.
+    expect(abortedMs.toSorted((a, b) => a - b)).toEqual([110, 120, 130, 140, 150, 155, 160, 170])
+  })
+
+  test('given many arrivals that are due at once, when they are sent, then timers of the system run in between', async () => {
+    const clock = new BlockingClock()
+    let sent = 0
+    let sentByThen = 0
+    await virtualLoadTest(
+      clock,
+      {
+        name: 'burst',
+        request: async () => {
+          sent += 1
+          if (sent > 1) return
+          clock.block(900)
+          clock.setTimeout(() => {
+            sentByThen = sent
+          }, 0)
+        },
+      },
+      { arrival: constant(1000), durationMs: 1000, slo: { goodput: 1 } },
+    )
+    expect([sent, sentByThen]).toEqual([1000, 256])
   })
 
   test('given an arrival past its deadline before it is sent, when the generator comes to it, then it is not sent', async () => {
@@ -301,6 +351,21 @@ describe('the bounds', () => {
     )
     expect(result.clauses).toEqual([{ clause: 'recoverWithinMs', value: undefined, bound: 3000, holds: false }])
     expect(formatLoadReport(result)).toContain('MISS  recoverWithin  none  (at most 3000 ms)')
+  })
+
+  test('given a system that nobody asks after the spike, when recovery is judged, then nothing is known and it fails', async () => {
+    const clock = new VirtualClock()
+    const result = await virtualLoadTest(
+      clock,
+      { name: 'unasked', request: () => Promise.resolve() },
+      {
+        arrival: spike({ base: 0, peak: 20, atMs: 1000, lastsMs: 1000 }),
+        durationMs: 4000,
+        slo: { recoverWithinMs: 1000 },
+      },
+    )
+    expect(result.clauses).toMatchObject([{ value: undefined, holds: false }])
+    expect(result.curve.map(({ offered }) => offered)).toEqual([0, 20, 0, 0])
   })
 
   test('given a system that is down for a while, when recovery counts from a time that the test names, then it is found', async () => {
@@ -411,6 +476,13 @@ describe('around the requests', () => {
     const [first, second] = [await run(), await run()]
     expect(second).toEqual(first)
     expect(JSON.parse(JSON.stringify(first))).toEqual(first)
+  })
+
+  test('given delays beyond the bounds of a histogram, when they are recorded, then they count as the bounds', async () => {
+    const latencies = (await loadLatencies())(10)
+    for (const ms of [-1, 1, 20_000]) latencies.record(ms)
+    expect(latencies.figures()).toMatchObject({ count: 3, p50Ms: 1, maxMs: 10 })
+    expect(latencies.percentileMs(0.1)).toBe(0)
   })
 
   test('given that the histogram is not installed, when it is loaded, then the error says what to install', async () => {
