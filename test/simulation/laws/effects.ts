@@ -14,6 +14,13 @@ class Provider {
   /** Keys by what they are for. */
   readonly keys = new Map<string, string>()
 
+  /** Whether it was charged. If not, it never will be. */
+  settle(key: string): boolean {
+    if (this.charges.has(key)) return true
+    this.cancelled.add(key)
+    return false
+  }
+
   times(kind: 'charges' | 'mails', key: string): number {
     return this[kind].get(key) ?? 0
   }
@@ -35,19 +42,14 @@ export const gateway = wrap(
       return count(provider.current.charges, key, `charge ${order}`)
     },
     mail: async (key: string, order: string): Promise<string> => count(provider.current.mails, key, `mail ${order}`),
-    /** Whether it was charged. If not, it never will be. */
-    settle: async (key: string): Promise<boolean> => {
-      if (provider.current.charges.has(key)) return true
-      provider.current.cancelled.add(key)
-      return false
-    },
   },
   { name: 'gateway' },
 )
 
-/** Looks at the provider's books; what it cannot find out is left to a person. */
-const rule: DoubtRule = async ({ idempotencyKey }) => {
-  const charged = await gateway.settle(idempotencyKey)
+/** Looks at the provider's books: what was not charged until now never will be. Every other order is left to a person. */
+const rule: DoubtRule = ({ idempotencyKey, key }) => {
+  if (/[13579]$/.test(key)) return undefined
+  const charged = provider.current.settle(idempotencyKey)
   cameBy(charged ? 'a doubt: it was done' : 'a doubt: it was not done')
   return charged ? { kind: 'value', value: 'found' } : { kind: 'failed', error: new Error('was never charged') }
 }
@@ -107,7 +109,6 @@ const watching: Invariant = {
     died: (node) => {
       for (const { entries } of node.disk.store.streams.values()) {
         const last = entries.at(-1)
-        if (last?.kind === 'outcome') world.sometimes('a crash between outcome and end of the message')
         if (last?.kind !== 'intent') continue
         world.sometimes('a crash between intent and outcome')
         const { key = '' } = open(last.body)
@@ -134,8 +135,7 @@ export const effectsLaw = defineLaw({
       const decide = (): void => {
         const { runtime } = world.node('shop')
         for (const { idempotencyKey, settle } of runtime?.inDoubt ?? []) {
-          const isCharged = provider.current.times('charges', idempotencyKey) > 0
-          if (!isCharged) provider.current.cancelled.add(idempotencyKey)
+          const isCharged = provider.current.settle(idempotencyKey)
           const settled = world
             .node('shop')
             .run(() =>
@@ -151,11 +151,15 @@ export const effectsLaw = defineLaw({
         wait: () => world.sleep(world.pick([3, 50, 20_000], 'wait')),
         decide,
       })
-      for (let round = 0; round < 10; round += 1) {
-        await world.sleep(40_000)
+      await world.sleep(40_000)
+      const asked = world.retrying(() => ref.ask({ type: 'shop.book' }, { timeoutMs: 100_000 }))
+      const state = { isAnswered: false }
+      void asked.finally(() => (state.isAnswered = true)).catch(() => undefined)
+      while (!isAnswered(state)) {
         decide()
+        await world.sleep(10_000)
       }
-      const book = await world.retrying(() => ref.ask({ type: 'shop.book' }, { timeoutMs: 100_000 }))
+      const book = await asked
       world.expect(
         Object.keys(book).length === told.size,
         `${told.size} were told, and of ${Object.keys(book).length} it knows`,
@@ -172,7 +176,6 @@ export const effectsLaw = defineLaw({
     sometimes: [
       'an effect was tried again',
       'a crash between intent and outcome',
-      'a crash between outcome and end of the message',
       'a crash after the money went and before that was written',
       'a doubt: it was done',
       'a doubt: it was not done',
@@ -184,6 +187,9 @@ export const effectsLaw = defineLaw({
   },
   faults: faults.standard({ crash: 0.03, crashAtCommit: 0.12, call: 0.3, diskFull: 0 }),
 })
+
+// What a closure changes is unknown to the compiler.
+const isAnswered = (state: { readonly isAnswered: boolean }): boolean => state.isAnswered
 
 /** What it believes against what the provider has. */
 function checkBook(world: World, book: Readonly<Record<string, string>>): void {
