@@ -23,10 +23,24 @@ export {
   type Command,
   type CommandPlan,
 } from './simulation/property.ts'
+export {
+  callsTool,
+  hostile,
+  hostileResult,
+  says,
+  scripted,
+  type HostileTerms,
+  type ModelReply,
+  type ReplyModel,
+  type Script,
+  type ToolCall,
+} from './simulation/replies.ts'
 export { readCase, type SimulationCase } from './simulation/simcase.ts'
 export { sequenceDiagram } from './simulation/diagram.ts'
 export type { World, Violation } from './simulation/world.ts'
 export type { SimulatedNode, NodeOptions } from './simulation/node.ts'
+export type { SimulatedNetwork } from './simulation/network.ts'
+export type { Connection, ConnectionHandlers, Network } from '../core/network.ts'
 export type { ClientRef } from './simulation/client.ts'
 export {
   CallFailedError,

@@ -1,3 +1,4 @@
+import type { SimulatedWorld } from './world.ts'
 import type { Zone } from './zone.ts'
 
 /** What the patched globals need from the world that runs. */
@@ -6,6 +7,7 @@ export interface GlobalsHost {
   readonly current: Zone | undefined
   /** Whether code of the user may not even ask for virtual time and randomness by global names. */
   readonly isStrict: boolean
+  readonly world: SimulatedWorld
   /** Something real was reached for. */
   escaped(what: string, stack: string): void
 }

@@ -135,15 +135,6 @@ export interface WrapOptions<Client> {
   readonly model?: CallModel<Client>
 }
 
-interface Host {
-  readonly calls: Calls
-}
-
-const callsNow = (): Calls | undefined => {
-  const host = active.host as (Host & typeof active.host) | undefined
-  return host?.calls
-}
-
 /**
  * A client of something outside (a database, an SDK, an HTTP service) whose calls go through the world in which they are
  * made: it decides when each arrives and whether it is done, fails, or is done without an answer. Outside of worlds it is
@@ -172,7 +163,7 @@ function wrapPart<Part extends object>(part: Part, model: object | undefined, pa
       if (typeof real !== 'function' || typeof key !== 'string') return real
       return (...args: unknown[]): unknown => {
         const zone = currentZone()
-        const calls = callsNow()
+        const calls = active.host?.world.calls
         if (zone === undefined || calls === undefined) return Reflect.apply(real, target, args)
         const stands = isModelled ? modelled : real
         const method = `${path}.${key}`

@@ -1,5 +1,6 @@
 import type { AnyDefinition } from '../../actors/definition.ts'
 import type { InputOf } from '../../actors/definition.ts'
+import type { Network } from '../../core/network.ts'
 import { createRuntime, type Runtime, type RuntimeOptions, type RuntimeSpawnOptions } from '../../runtime/runtime.ts'
 import { clientOf, type ClientRef } from './client.ts'
 import { SimulatedDisk } from './disk.ts'
@@ -88,6 +89,12 @@ export class SimulatedNode {
       this.#whenUp.add(resume)
       return () => this.#whenUp.delete(resume)
     })
+  }
+
+  /** The network as its process has it now. @throws {NodeDownError} `NODE_DOWN` */
+  get network(): Network {
+    if (this.#zone?.isAlive !== true) throw new NodeDownError(this.name, 'its network')
+    return this.#world.network.of(this.#zone)
   }
 
   // ---- talking to it ------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ function attach(world: SimulatedWorld): () => void {
       return world.kernel.current
     },
     isStrict: world.isStrict,
-    calls: world.calls,
+    world,
     escaped: (what: string, stack: string) => {
       world.escaped(what, stack)
     },
@@ -172,6 +172,7 @@ async function startAll(world: SimulatedWorld): Promise<void> {
 }
 
 async function mendAll(world: SimulatedWorld): Promise<void> {
+  world.network.heal()
   await Promise.all(world.nodes.map((node) => node.mend()))
 }
 

@@ -13,6 +13,7 @@ import { lineOf } from './event-line.ts'
 import { ratesOf, type FaultPlan, type FaultRates } from './faults.ts'
 import { problemOf, type Invariant, type Probe, type Verdict } from './invariant.ts'
 import { SimulationKernel } from './kernel.ts'
+import { SimulatedNetwork } from './network.ts'
 import { SimulatedNode } from './node.ts'
 import { placeOf } from './where.ts'
 import { invariantsOf, nodeOptionsOf, type Scenario } from './scenario.ts'
@@ -72,6 +73,8 @@ export interface World {
   calm(): void
   /** Calls that simulated services got. */
   readonly calls: Calls
+  /** Between the nodes. */
+  readonly network: SimulatedNetwork
   /**
    * Lets something real through, which is waited for in real time. The run is not repeatable from there on, and its
    * report says so.
@@ -114,6 +117,7 @@ export class SimulatedWorld implements World {
   readonly rates: FaultRates
   readonly random: Random
   readonly calls: Calls
+  readonly network: SimulatedNetwork
   readonly isStrict: boolean
   /** The program that drives the scenario, and the world outside of all nodes: they never die. */
   readonly driver: Zone
@@ -149,6 +153,7 @@ export class SimulatedWorld implements World {
     this.driver = new Zone(this.kernel, 'driver', 1, decisions.random.fork('driver'))
     this.outside = new Zone(this.kernel, 'outside', 1, decisions.random.fork('outside'))
     this.calls = new Calls(this)
+    this.network = new SimulatedNetwork(this)
     this.kernel.add(this.driver)
     this.kernel.add(this.outside)
     for (const [name, given] of Object.entries(scenario.nodes))
