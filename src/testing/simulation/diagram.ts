@@ -4,7 +4,8 @@ import type { TraceLine } from './trace.ts'
 const mostLines = 120
 
 /** What is of no use to whoever looks for a mistake. */
-const isNoise = ({ what }: TraceLine): boolean => what === 'spawned' || what === 'started' || what.startsWith('wrote ')
+export const isNoise = ({ what }: TraceLine): boolean =>
+  what === 'spawned' || what === 'started' || what.startsWith('wrote ') || what === 'stopped: shutdown: passivated'
 
 /** Mermaid takes neither these in names nor semicolons in texts. */
 const plain = (text: string): string =>

@@ -1,5 +1,5 @@
 import type { Deviation } from './decisions.ts'
-import { sequenceDiagram } from './diagram.ts'
+import { isNoise, sequenceDiagram } from './diagram.ts'
 import type { WorldResult } from './run-world.ts'
 
 /** Of a trace, so many lines are shown. */
@@ -24,10 +24,10 @@ export function sizeText(deviations: readonly Deviation[]): string {
 
 const timeText = (ms: number): string => `${(Math.round(ms * 10) / 10).toFixed(1)} ms`.padStart(14)
 
-/** The last lines of a trace, for people. */
+/** The last lines of a trace, for people: without what is of no use to whoever looks for a mistake. */
 export const traceText = ({ trace }: WorldResult, lines = shownLines): string =>
   trace
-    .filter(({ what }) => what !== 'spawned' && what !== 'started')
+    .filter((line) => !isNoise(line))
     .slice(-lines)
     .map(({ atMs, node, place, what }) => `${timeText(atMs)}  ${node} ${place}: ${what}`)
     .join('\n')
