@@ -264,13 +264,14 @@ describe('verdicts', () => {
     expect(kindOf(rows, register)).toBe('violation')
   })
 
+  const nameless: SequentialModel<unknown, string, number> = { init: 0, step: () => () => 0 }
   test.each([
     [
       'an operation that returns before it is called',
       () => isLinearizable(history<RegisterInput, number>(['1', 'get', 5, 4, 0]), register),
     ],
     ['no steps', () => isLinearizable([], register, { maxSteps: 0 })],
-    ['a state without a name', () => isLinearizable(history(['1', 'x', 0, 1, 1]), { init: 0, step: () => () => 0 })],
+    ['a state without a name', () => isLinearizable(history<string, number>(['1', 'x', 0, 1, 1]), nameless)],
   ])('given %s, then an error says so', (_what, judge) => {
     expect(judge).toThrow(DefinitionInvalidError)
   })
