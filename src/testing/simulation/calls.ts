@@ -24,6 +24,20 @@ const mostKept = 100_000
 
 type Execute = () => unknown
 
+/** Characters of an argument that a trace shows. */
+const shownCharacters = 40
+
+/** An argument of a call in a trace: data as JSON, the rest by its type. */
+function argumentText(argument: unknown): string {
+  try {
+    // Nothing for functions and symbols, whatever the types say.
+    const text = (JSON.stringify(argument) as string | undefined) ?? typeof argument
+    return text.length <= shownCharacters ? text : `${text.slice(0, shownCharacters)}…`
+  } catch {
+    return typeof argument
+  }
+}
+
 /** What goes wrong with a call: by number, from 1. */
 const faultNames = [
   'refused with 503',
@@ -63,7 +77,7 @@ export class Calls {
     const fault = kernel.decisions.stream(`call ${name}`, 'fault').fault(this.#world.rates.call, faultNames.length)
     const faultName = faultNames[fault - 1]
     if (faultName !== undefined) this.#world.noteFault(zone.name, `${name} ${faultName}`)
-    this.#note(zone, name, 'is called')
+    this.#note(zone, name, args.length === 0 ? 'is called' : `is called with ${args.map(argumentText).join(', ')}`)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const answer = (afterMs: number, settle: () => void): void => {
       kernel.after(zone, `answer ${name}`, afterMs, settle)

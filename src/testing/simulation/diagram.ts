@@ -39,7 +39,7 @@ function arrowOf({ node, place, what }: TraceLine): Arrow {
   }
   if (node === 'driver' && /^(ask|tell|offer) /.test(what))
     return { from: 'clients', to: plain(place), text: plain(what), isNote: false }
-  if (what === 'is called' || what === 'is done')
+  if (/^is (called|done)\b/.test(what))
     return {
       from: plain(node),
       to: plain(place.split('.')[0] ?? place),
