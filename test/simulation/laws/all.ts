@@ -1,7 +1,9 @@
 import { journalLaw } from './journal.ts'
+import { chartsLaw } from './charts.ts'
 import { effectsLaw } from './effects.ts'
 import type { Law } from './law.ts'
+import { timersLaw } from './timers.ts'
 import { transfersLaw } from './transfers.ts'
 
 /** All laws, in the order in which a campaign goes through them. */
-export const laws: readonly Law[] = [journalLaw, transfersLaw, effectsLaw]
+export const laws: readonly Law[] = [journalLaw, transfersLaw, effectsLaw, timersLaw, chartsLaw]

@@ -4,7 +4,7 @@ import { perWorld, wrap } from '../../../src/testing/simulation/calls.ts'
 import { faults } from '../../../src/testing/simulation/faults.ts'
 import type { Invariant } from '../../../src/testing/simulation/invariant.ts'
 import type { World } from '../../../src/testing/simulation/world.ts'
-import { cameBy, defineLaw } from './law.ts'
+import { cameBy, defineLaw, openIntents } from './law.ts'
 
 /** What the provider knows: it does what it is told, as often as it is told, unless a key was cancelled. */
 class Provider {
@@ -97,8 +97,6 @@ export const shop = defineActor({
   },
 })
 
-const open = (text: string): { readonly key?: string } => JSON.parse(text) as { readonly key?: string }
-
 const watching: Invariant = {
   kind: 'invariant',
   name: 'what effects come by',
@@ -108,12 +106,11 @@ const watching: Invariant = {
     },
     died: (node) => {
       for (const { entries } of node.disk.store.streams.values()) {
-        const last = entries.at(-1)
-        if (last?.kind !== 'intent') continue
-        world.sometimes('a crash between intent and outcome')
-        const { key = '' } = open(last.body)
-        if (key.startsWith('charge') && provider.current.keys.has(key))
-          world.sometimes('a crash after the money went and before that was written')
+        for (const { key } of openIntents(entries)) {
+          world.sometimes('a crash between intent and outcome')
+          if (key.startsWith('charge') && provider.current.keys.has(key))
+            world.sometimes('a crash after the money went and before that was written')
+        }
       }
     },
   }),

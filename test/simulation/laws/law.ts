@@ -1,3 +1,4 @@
+import type { JournalEntry } from '../../../src/core/journal.ts'
 import { perWorld } from '../../../src/testing/simulation/calls.ts'
 import type { FaultPlan } from '../../../src/testing/simulation/faults.ts'
 import type { Invariant } from '../../../src/testing/simulation/invariant.ts'
@@ -35,3 +36,21 @@ const telling: Invariant = {
 /** The `code` of an error; empty for one that has none. */
 export const codeOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+
+interface Intent {
+  readonly key: string
+  readonly letter?: unknown
+}
+
+/** The effects that a stream began and that have no outcome in it. */
+export function openIntents(entries: readonly JournalEntry[]): readonly Intent[] {
+  const open = new Map<string, Intent>()
+  for (const { kind, body } of entries) {
+    if (kind !== 'intent' && kind !== 'outcome') continue
+    // Only what Echelon writes is on the disk of a world.
+    const intent = JSON.parse(body) as Intent
+    if (kind === 'intent') open.set(intent.key, intent)
+    else open.delete(intent.key)
+  }
+  return [...open.values()]
+}

@@ -1,5 +1,7 @@
 import type { PlantedBug } from './bug.ts'
+import { effectBugs } from './bugs/effects.ts'
 import { journalBugs } from './bugs/journal.ts'
+import { timerBugs } from './bugs/timers.ts'
 
 /** All of them. */
-export const bugs: readonly PlantedBug[] = [...journalBugs]
+export const bugs: readonly PlantedBug[] = [...journalBugs, ...effectBugs, ...timerBugs]

@@ -1,8 +1,18 @@
 import { inboxWorld } from './scenarios/inbox.ts'
+import { paymentsWorld, retriesWorld } from './scenarios/payments.ts'
+import { registerWorld } from './scenarios/register.ts'
+import { relayWorld } from './scenarios/relay.ts'
+import { metronomeWorld, timersWorld } from './scenarios/timers.ts'
 
 /** The worlds in which the planted bugs have to be found. */
 export const scenarios = {
   inbox: inboxWorld,
+  metronome: metronomeWorld,
+  payments: paymentsWorld,
+  register: registerWorld,
+  relay: relayWorld,
+  retries: retriesWorld,
+  timers: timersWorld,
 } as const
 
 export type ScenarioName = keyof typeof scenarios
