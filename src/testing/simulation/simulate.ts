@@ -1,3 +1,5 @@
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { DefinitionInvalidError } from '../../core/errors.ts'
 import { systemClock } from '../../core/clock.ts'
 import { millisecondsOf, type Duration } from './duration.ts'
@@ -35,7 +37,7 @@ export interface SimulateOptions {
   readonly maxShrinkRuns?: number
   /** Where a failure is written to. `false`: nowhere. Default `simcases`. */
   readonly folder?: string | false
-  /** Module that exports the scenario, as a path from `folder`: `echelon sim replay` finds it there. */
+  /** Module that exports the scenario, so that `echelon sim replay` finds it: its `import.meta.url`, or a path from `folder`. */
   readonly module?: string
   /** Called now and then. */
   readonly onProgress?: (report: CampaignReport) => void
@@ -162,7 +164,7 @@ class Campaign {
     const { folder = 'simcases', module } = this.#options
     if (folder === false) return undefined
     const found = caseOf(this.#scenario, plan, result, this.#run)
-    return writeCase(folder, module === undefined ? found : { ...found, module })
+    return writeCase(folder, module === undefined ? found : { ...found, module: moduleFrom(folder, module) })
   }
 
   report(): CampaignReport {
@@ -178,6 +180,12 @@ class Campaign {
       external: this.#external,
     }
   }
+}
+
+/** The path of a module from the folder of its cases, the same on every system. */
+export function moduleFrom(folder: string, module: string): string {
+  if (!module.startsWith('file:')) return module
+  return path.relative(folder, fileURLToPath(module)).replaceAll(path.sep, '/')
 }
 
 function seedsOf({ seeds = 100, seed: first = 1 }: SimulateOptions): Iterable<number | string> {
