@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
+import { VirtualClock } from 'echelon/testing'
 import { chaosProcess, type ChaosProcessOptions } from '../../../src/testing/chaos/process.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'echelon-chaos-'))
@@ -26,6 +27,9 @@ function module(name: string, text: string): string {
   writeFileSync(file, text)
   return file
 }
+
+/** What is in a file, or nothing. */
+const readIfThere = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '')
 
 /** Whether a process of this number exists, also one that has ended and was not yet seen to. */
 function exists(pid: number | undefined): boolean {
@@ -61,13 +65,17 @@ describe('starting', () => {
   })
 
   test('given a program that is never ready, when its time is up, then it is killed and fails', async () => {
+    const clock = new VirtualClock()
     const pidFile = path.join(folder, 'never-ready')
-    const script = `require('node:fs').writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); setInterval(() => {}, 1000)`
-    await expect(node(script, { readyWithinMs: 500 })).rejects.toMatchObject({
+    const script = `require('node:fs').writeFileSync(process.argv[1], String(process.pid)); setInterval(() => {}, 1000)`
+    const starting = chaosProcess(process.execPath, ['-e', script, pidFile], { ready: 'ready', clock })
+    while (readIfThere(pidFile) === '') await new Promise<void>((resolve) => setImmediate(resolve))
+    clock.advanceBy(10_000)
+    await expect(starting).rejects.toMatchObject({
       code: 'START_FAILED',
-      message: expect.stringContaining('after 500 ms') as string,
+      message: expect.stringContaining('after 10000 ms') as string,
     })
-    expect(exists(Number(readFileSync(pidFile, 'utf8')))).toBe(false)
+    expect(exists(Number(readIfThere(pidFile)))).toBe(false)
   })
 
   test('given bounds that are none, when it is started, then it is refused', async () => {
@@ -92,9 +100,12 @@ describe('ending', () => {
   })
 
   test('given a process that does not listen, when its time is up, then it is killed', async () => {
-    await using child = await node(stubborn)
-    expect(await child.terminate({ withinMs: 100 })).toEqual({ code: null, signal: 'SIGKILL' })
-    expect(child.output.at(-1)?.text).toBe('no')
+    const clock = new VirtualClock()
+    await using child = await node(stubborn, { clock })
+    const ended = child.terminate({ withinMs: 100 })
+    await child.line('no')
+    clock.advanceBy(100)
+    expect(await ended).toEqual({ code: null, signal: 'SIGKILL' })
   })
 
   test('given a process that has ended, when it is signalled, then nobody is', async () => {
