@@ -1,4 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -128,20 +130,29 @@ describe('ending', () => {
     expect(exists(pid)).toBe(false)
   })
 
-  test('given a process of its own that exits, when it has started another, then that one is gone too', async () => {
+  test('given a process that exits, when it has started another one so, then that one is gone too', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    // A server that listens on TCP has an address with a port.
+    const { port } = server.address() as AddressInfo
     const library = new URL('../../../src/testing/chaos/process.ts', import.meta.url).href
+    const connected = `require('node:net').connect(${port}, '127.0.0.1', () => console.log('ready'))`
     const parent = module(
       'parent.mjs',
       `import { chaosProcess } from ${JSON.stringify(library)}
-       const child = await chaosProcess(process.execPath, ['-e', ${JSON.stringify(stubborn)}], { ready: 'ready' })
-       console.log('started ' + child.pid)
-       process.exit()`,
+       await chaosProcess(process.execPath, ['-e', ${JSON.stringify(connected)}], { ready: 'ready' })
+       process.stdin.once('data', () => process.exit())
+       console.log('started')`,
     )
     await using child = await chaosProcess(parent)
-    const pid = Number((await child.line('started')).split(' ')[1])
-    await child.ended
-    // It is killed while its parent goes; the system may take a moment to see it gone.
-    while (exists(pid)) await new Promise<void>((resolve) => setImmediate(resolve))
+    const [socket] = (await once(server, 'connection')) as [Socket]
+    socket.on('error', () => undefined).resume()
+    await child.line('started')
+    const closed = once(socket, 'close')
+    child.write('end\n')
+    await closed
+    server.close()
+    expect(await child.ended).toEqual({ code: 0, signal: null })
   })
 })
 
