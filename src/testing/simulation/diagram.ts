@@ -19,14 +19,14 @@ const nameOf = (node: string, place: string): string =>
   plain(place.startsWith('/') ? `${node}${place.replace(/^\/(durable|user)(?=\/)/, '')}` : place)
 
 /** A participant and an arrow for each line. */
-interface Arrow {
+export interface Arrow {
   readonly from: string
   readonly to: string
   readonly text: string
   readonly isNote: boolean
 }
 
-function arrowOf({ node, place, what }: TraceLine): Arrow {
+export function arrowOf({ node, place, what }: TraceLine): Arrow {
   const handled = /^handled (\S+) from (\S+)$/.exec(what)
   if (handled !== null) {
     const from = handled[2] ?? 'outside'

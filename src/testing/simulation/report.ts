@@ -47,7 +47,7 @@ export function failureText({ scenario, result, worlds, shrinkRuns, firstSize, f
   const { violation, seed, deviations } = result
   return [
     `${scenario}: seed ${seed} broke '${violation?.invariant ?? ''}': ${violation?.message ?? ''}`,
-    `  found in world ${worlds}; ${firstSize} decisions shrunk to ${deviations.length} in ${shrinkRuns} runs: ${sizeText(deviations)}`,
+    `  found in world ${worlds}; ${firstSize} ${firstSize === 1 ? 'decision' : 'decisions'} shrunk to ${deviations.length} in ${shrinkRuns} runs: ${sizeText(deviations)}`,
     ...deviations.map(({ stream, ordinal, value }) => `    ${stream} #${ordinal}: ${value}`),
     '  the last steps:',
     traceText(result),

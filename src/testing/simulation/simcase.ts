@@ -61,8 +61,12 @@ export function writeCase(folder: string, found: SimulationCase): string {
     folder,
     `${plain(found.scenario)}-${plain(found.invariant)}-${plain(String(found.seed))}.simcase.json`,
   )
-  writeFileSync(file, `${JSON.stringify(found, undefined, 2)}\n`)
+  saveCase(file, found)
   return file
+}
+
+export function saveCase(file: string, found: SimulationCase): void {
+  writeFileSync(file, `${JSON.stringify(found, undefined, 2)}\n`)
 }
 
 /** @throws {SimulationCaseError} `SIMULATION_CASE` for a file that is none. */
