@@ -40,7 +40,10 @@ export interface SearchReport {
 }
 
 /** Runs worlds of a scenario, with every invariant on, until one breaks, and shrinks that one. */
-export async function search({ scenario, faults, settleMs }: PlantedWorld, { seed, schedules }: Search): Promise<SearchReport> {
+export async function search(
+  { scenario, faults, settleMs }: PlantedWorld,
+  { seed, schedules }: Search,
+): Promise<SearchReport> {
   const beganMs = systemClock.now()
   const options: RunOptions = { faults, invariants: standardInvariants(), settleMs }
   let injected = 0

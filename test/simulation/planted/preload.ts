@@ -14,7 +14,8 @@ function plant({ url: wanted, find, replace }: Replacement): void {
     load: (url, context, nextLoad) => {
       const loaded = nextLoad(url, context)
       if (url !== wanted) return loaded
-      const text = String(loaded.source)
+      const { source = '' } = loaded
+      const text = typeof source === 'string' ? source : new TextDecoder().decode(source ?? undefined)
       if (occurrences(text, find) !== 1) throw new Error(`the text to replace is not once in ${url}`)
       Reflect.set(globalThis, plantedMark, url)
       return { ...loaded, source: text.replace(find, () => replace) }

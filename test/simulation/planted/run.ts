@@ -28,7 +28,10 @@ export async function searchApart(
   const output = await runChild([scenario, `${seed}`, `${schedules}`], replacement)
   // The child writes nothing else.
   const report = JSON.parse(output) as ChildReport
-  if (report.planted !== url) throw new Error(`${bug?.id ?? scenario}: ${url ?? 'nothing'} was to be replaced, and ${report.planted ?? 'nothing'} was`)
+  if (report.planted !== url)
+    throw new Error(
+      `${bug?.id ?? scenario}: ${url ?? 'nothing'} was to be replaced, and ${report.planted ?? 'nothing'} was`,
+    )
   return report
 }
 

@@ -2,6 +2,7 @@ import { inboxWorld } from './scenarios/inbox.ts'
 import { paymentsWorld, retriesWorld } from './scenarios/payments.ts'
 import { registerWorld } from './scenarios/register.ts'
 import { relayWorld } from './scenarios/relay.ts'
+import { significantWorld, supervisionWorld } from './scenarios/supervision.ts'
 import { metronomeWorld, timersWorld } from './scenarios/timers.ts'
 
 /** The worlds in which the planted bugs have to be found. */
@@ -12,6 +13,8 @@ export const scenarios = {
   register: registerWorld,
   relay: relayWorld,
   retries: retriesWorld,
+  significant: significantWorld,
+  supervision: supervisionWorld,
   timers: timersWorld,
 } as const
 

@@ -6,7 +6,9 @@ const largestMedian = 8
 
 const columns = [30, 10, 6, 9, 7] as const
 const line = (cells: readonly (string | number)[]): string =>
-  cells.map((cell, index) => (index === 0 ? String(cell).padEnd(columns[0]) : String(cell).padStart(columns[index] ?? 0))).join('  ')
+  cells
+    .map((cell, index) => (index === 0 ? String(cell).padEnd(columns[0]) : String(cell).padStart(columns[index] ?? 0)))
+    .join('  ')
 
 export const tableHead = line(['bug', 'schedules', 'size', 'of', 's', '', 'broke'])
 

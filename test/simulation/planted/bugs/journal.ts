@@ -23,7 +23,8 @@ export const journalBugs: readonly PlantedBug[] = [
     what: 'what was handed to the disk counts as written',
     file: 'src/runtime/durable/shared-journal.ts',
     find: 'return this.#journal.append(appends).catch((error: unknown) => {',
-    replace: 'this.#journal.append(appends).catch(() => undefined)\n    return Promise.resolve().catch((error: unknown) => {',
+    replace:
+      'this.#journal.append(appends).catch(() => undefined)\n    return Promise.resolve().catch((error: unknown) => {',
     scenario: 'inbox',
     breaks: [isKept],
   },

@@ -43,7 +43,10 @@ export const relayWorld: PlantedWorld = {
       }
       await world.sleep(90_000)
       const arrived = await world.retrying(() => world.get(sink, 's').ask({ type: 'sink.list' }))
-      world.expect(arrived.join(' ') === due.join(' '), `${due.join(' ')} were sent, and ${arrived.join(' ')} are there`)
+      world.expect(
+        arrived.join(' ') === due.join(' '),
+        `${due.join(' ')} were sent, and ${arrived.join(' ')} are there`,
+      )
     },
   },
   faults: faults.standard({ crash: 0.03, clock: 0, diskFull: 0, diskFails: 0, readFails: 0 }),

@@ -6,12 +6,14 @@ import type { PlantedWorld } from '../planted-world.ts'
 
 /** What an alarm clock did, in order; times are those of its wall clock. */
 const lineSchema = z.object({
-  what: z.enum(['set', 'cancel', 'tick', 'beat']),
+  what: z.enum(['set', 'cancel', 'tick']),
   key: z.string(),
   atMs: z.number(),
   delayMs: z.number(),
 })
 type Line = z.infer<typeof lineSchema>
+
+const line = (what: Line['what'], key: string, atMs: number, delayMs = 0): Line => ({ what, key, atMs, delayMs })
 
 const alarm = defineActor({
   name: 'alarm',
@@ -26,16 +28,13 @@ const alarm = defineActor({
   on: {
     'alarm.set': ({ state, message: { key, delayMs }, timers, clock }) => {
       timers.after(key, delayMs, { type: 'alarm.tick', key })
-      return [...state, { what: 'set', key, delayMs, atMs: clock.wallNow() }]
+      return [...state, line('set', key, clock.wallNow(), delayMs)]
     },
     'alarm.cancel': ({ state, message: { key }, timers, clock }) => {
       timers.cancel(key)
-      return [...state, { what: 'cancel', key, delayMs: 0, atMs: clock.wallNow() }]
+      return [...state, line('cancel', key, clock.wallNow())]
     },
-    'alarm.tick': ({ state, message: { key }, clock }) => [
-      ...state,
-      { what: 'tick', key, delayMs: 0, atMs: clock.wallNow() },
-    ],
+    'alarm.tick': ({ state, message: { key }, clock }) => [...state, line('tick', key, clock.wallNow())],
     'alarm.lines': ({ state, reply }) => void reply([...state]),
   },
 })
