@@ -31,6 +31,7 @@ export class Pipe {
   readonly #nearEnd: End
   #farEnd: End | undefined
   #isSilent = false
+  #isBroken = false
 
   constructor(
     network: SimulatedNetwork,
@@ -118,7 +119,7 @@ export class Pipe {
     const to = this.#other(end)
     const { kernel } = this.#world
     if (to === undefined || to.handlers === undefined || direction.isMoving || direction.waiting.length === 0) return
-    if (this.#network.isCut(end.zone.name, to.zone.name) || this.#isSilent) return
+    if (this.#network.isCut(end.zone.name, to.zone.name) || this.#isSilent || this.#isBroken) return
     direction.isMoving = true
     const waitMs = Math.max(0, direction.stalledUntilMs - kernel.nowMs)
     // It is under way whatever becomes of its sender.
@@ -131,7 +132,7 @@ export class Pipe {
   }
 
   #deliver(end: End, to: End): void {
-    const item = end.direction.waiting.shift()
+    const item = this.#isBroken ? undefined : end.direction.waiting.shift()
     if (item === undefined || to.isOver) return
     if (!(item instanceof Uint8Array)) {
       to.end(item)
@@ -172,6 +173,7 @@ export class Pipe {
 
   /** It breaks: whatever has not arrived never will, and both ends learn of it, each in its time. */
   break(): void {
+    this.#isBroken = true
     for (const end of [this.#nearEnd, this.#farEnd]) {
       if (end === undefined || end.isOver) continue
       end.direction.waiting.length = 0

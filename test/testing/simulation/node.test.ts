@@ -1,0 +1,231 @@
+import { expect, test } from 'vitest'
+import { defineActor, exits, message, question } from 'echelon'
+import * as z from 'zod'
+import { crashEverywhere, defineScenario, explore, faults, simulate, type World } from 'echelon/testing'
+import { addOne, counter, lostUpdate } from './actors.ts'
+
+const quietly = { seeds: 1, strategy: 'fifo', faults: faults.none(), folder: false } as const
+const total = (world: World): Promise<number> =>
+  world.retrying(() => world.get(counter, 'a').ask({ type: 'counter.total' }))
+const shop = (run: (world: World) => Promise<void>) => defineScenario({ name: 'node', nodes: { shop: [counter] }, run })
+
+test('given a node that crashes, then what it was asked fails with NODE_DOWN, and it comes back with what was on its disk', async () => {
+  await simulate(
+    shop(async (world) => {
+      await addOne(world, 'a', 'x')
+      const asked = world.get(counter, 'a').ask({ type: 'counter.total' })
+      world.node('shop').crash('a test')
+      const code = await asked.then(
+        () => 'answered',
+        (error: unknown) => (error as { readonly code?: string }).code,
+      )
+      world.expect(code === 'NODE_DOWN', `${code}`)
+      world.expect(world.node('shop').state === 'down', 'it is up')
+      await world.node('shop').up()
+      world.expect(world.node('shop').incarnation === 2, `${world.node('shop').incarnation}`)
+      world.expect((await total(world)) === 1, 'it forgot')
+    }),
+    quietly,
+  )
+})
+
+test('given a node that loses its disk, then it comes back empty, and nobody is blamed for what it forgot', async () => {
+  await simulate(
+    shop(async (world) => {
+      await addOne(world, 'a', 'x')
+      world.node('shop').loseDisk()
+      world.node('shop').crash('a test')
+      world.expect((await total(world)) === 0, 'it remembers')
+    }),
+    quietly,
+  )
+})
+
+test('given a damaged entry, then its actor is refused with where it is, and others go on', async () => {
+  await simulate(
+    shop(async (world) => {
+      await addOne(world, 'a', 'x')
+      world.node('shop').corrupt()
+      world.node('shop').crash('a test')
+      await addOne(world, 'b', 'y')
+      const problem = await world
+        .get(counter, 'a')
+        .ask({ type: 'counter.total' })
+        .catch((error: unknown) => error)
+      world.expect(String(problem).includes('/durable/counter/a'), String(problem))
+    }),
+    quietly,
+  )
+})
+
+test('given a node that is paused, then nothing of it happens until it goes on, and its clocks run', async () => {
+  await simulate(
+    shop(async (world) => {
+      await addOne(world, 'a', 'x')
+      const node = world.node('shop')
+      const beforeMs = node.zone?.now() ?? 0
+      node.pause(10_000)
+      const asked = world.get(counter, 'a').ask({ type: 'counter.total' }, { timeoutMs: 60_000 })
+      let isAnswered = false
+      void asked.then(() => (isAnswered = true))
+      await world.sleep(9_000)
+      world.expect(!isAnswered, 'it answered')
+      await asked
+      world.expect((node.zone?.now() ?? 0) - beforeMs >= 10_000, 'its clock stood still')
+    }),
+    quietly,
+  )
+})
+
+test('given a paused node that is replaced, when it wakes up, then it writes nothing any more', async () => {
+  const report = await simulate(
+    shop(async (world) => {
+      await addOne(world, 'a', 'x')
+      const node = world.node('shop')
+      // Told, and not written when the process stops.
+      world.get(counter, 'a').tell({ type: 'counter.add', by: 100 })
+      node.replace(5000)
+      await node.up()
+      await addOne(world, 'a', 'y')
+      await world.sleep(20_000)
+      const sum = await total(world)
+      world.expect(sum === 2 || sum === 102, `the total is ${sum}`)
+    }),
+    { ...quietly, seeds: 50, strategy: 'random' },
+  )
+
+  expect(report.worlds).toBe(50)
+})
+
+test('given a wall clock that jumps, then monotonic time does not', async () => {
+  await simulate(
+    shop(async (world) => {
+      const zone = world.node('shop').zone
+      if (zone === undefined) return
+      const before = [zone.now(), zone.wallNow()] as const
+      zone.skewMs -= 3_600_000
+      world.expect(zone.now() === before[0], 'now jumped')
+      world.expect(zone.wallNow() === before[1] - 3_600_000, 'the wall clock did not')
+      zone.drift(1.1)
+      await world.sleep(1000)
+      world.expect(Math.abs(zone.now() - before[0] - 1100) < 1, `${zone.now() - before[0]}`)
+    }),
+    quietly,
+  )
+})
+
+test('given a node whose application does not start, then the world says which and why', async () => {
+  const broken = defineActor({
+    name: 'broken',
+    protocol: {},
+    state: () => {
+      throw new Error('no licence')
+    },
+    on: {},
+  })
+  const scenario = defineScenario({ name: 'broken', nodes: { n: { root: broken } }, run: () => undefined })
+
+  await expect(simulate(scenario, { seeds: 1, folder: false })).rejects.toThrow(/node n does not start/)
+})
+
+test('given a shutdown under way, then the report is in time, and the node can be started again', async () => {
+  await simulate(
+    shop(async (world) => {
+      await addOne(world, 'a', 'x')
+      const report = await world.node('shop').stop()
+      world.expect(report?.phases.every(({ timedOut }) => !timedOut) === true, 'late')
+      world.node('shop').end()
+      await world.node('shop').start()
+      world.expect((await total(world)) === 1, 'it forgot')
+    }),
+    quietly,
+  )
+})
+
+test('given a node without a journal, then an actor at a path is found again after a crash', async () => {
+  const greeter = defineActor({
+    name: 'greeter',
+    protocol: { 'greeter.hello': question({}, z.string()), 'greeter.stop': message() },
+    on: {
+      'greeter.hello': ({ reply }) => reply('hello'),
+      'greeter.stop': ({ stop }) => stop(exits.normal),
+    },
+  })
+  await simulate(
+    defineScenario({
+      name: 'plain',
+      nodes: {
+        n: {
+          journal: false,
+          setup: (runtime) => {
+            runtime.spawn(greeter, { name: 'g' })
+          },
+        },
+      },
+      run: async (world) => {
+        const ref = world.node('n').at('/user/g', greeter)
+        world.node('n').crash('a test')
+        world.expect((await world.retrying(() => ref.ask({ type: 'greeter.hello' }))) === 'hello', 'no hello')
+      },
+    }),
+    quietly,
+  )
+})
+
+test('given a scenario, when its process dies at every commit and after every step, then each place is tried', async () => {
+  const scenario = shop(async (world) => {
+    for (const id of ['x', 'y']) await addOne(world, 'a', id)
+    world.expect((await total(world)) === 2, 'not two')
+  })
+  const commits = await crashEverywhere(scenario, { folder: false })
+  const steps = await crashEverywhere(scenario, { at: 'every-step', again: 2, folder: false })
+
+  expect(commits.points).toBeGreaterThanOrEqual(4)
+  expect(commits.worlds).toBeGreaterThan(commits.points)
+  expect(steps.points).toBeGreaterThan(10)
+  expect(steps.worlds).toBeGreaterThan(steps.points * 2)
+})
+
+test('given a message that is acknowledged before it is kept, then a crash at some commit shows it', async () => {
+  const scenario = shop(async (world) => {
+    // As a client that does not wait: nobody promised it anything.
+    world.get(counter, 'a').tell({ type: 'counter.add', by: 1 })
+    await world.sleep(1)
+    world.expect((await total(world)) === 1, 'it is lost')
+  })
+
+  await expect(crashEverywhere(scenario, { folder: false })).rejects.toThrow(/it is lost/)
+})
+
+test('given a tiny scenario, when every order is tried, then the one that loses an update is found', async () => {
+  await expect(explore(lostUpdate, { maxSteps: 8, folder: false })).rejects.toThrow(/the stock is 1/)
+})
+
+test('given two independent messages, when every order is tried, then both orders are among them, and it is complete', async () => {
+  const seen = new Set<string>()
+  const noter = defineActor({
+    name: 'noter',
+    input: z.object({ order: z.custom<string[]>() }),
+    protocol: { 'noter.go': message() },
+    on: {
+      'noter.go': ({ input, path }) => {
+        input.order.push(path)
+      },
+    },
+  })
+  const scenario = defineScenario({
+    name: 'two',
+    nodes: { n: { journal: false } },
+    run: async (world) => {
+      const order: string[] = []
+      const refs = ['a', 'b'].map((name) => world.node('n').spawn(noter, { name, input: { order } }))
+      for (const ref of refs) ref.tell({ type: 'noter.go' })
+      await world.sleep(1)
+      seen.add(order.join())
+    },
+  })
+  const report = await explore(scenario, { maxSteps: 20, folder: false })
+
+  expect(report.isComplete).toBe(true)
+  expect([...seen].toSorted()).toEqual(['/user/a,/user/b', '/user/b,/user/a'])
+})
