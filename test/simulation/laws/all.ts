@@ -1,9 +1,11 @@
 import { journalLaw } from './journal.ts'
+import { askingLaw } from './asking.ts'
 import { chartsLaw } from './charts.ts'
 import { effectsLaw } from './effects.ts'
 import type { Law } from './law.ts'
 import { timersLaw } from './timers.ts'
 import { transfersLaw } from './transfers.ts'
+import { watchingLaw } from './watching.ts'
 
 /** All laws, in the order in which a campaign goes through them. */
-export const laws: readonly Law[] = [journalLaw, transfersLaw, effectsLaw, timersLaw, chartsLaw]
+export const laws: readonly Law[] = [journalLaw, transfersLaw, effectsLaw, timersLaw, chartsLaw, askingLaw, watchingLaw]

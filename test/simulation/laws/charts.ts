@@ -43,7 +43,8 @@ export const parcel = defineActor({
   },
   machine: ({ setup, reply, effect, act }) =>
     setup({
-      types: { context: {} as { name: string; tries: number } },
+      // Types only.
+      types: { context: {} as { name: string }, input: {} as { name: string } },
       actors: {
         label: effect('label', ({ idempotencyKey }) => printer.print(idempotencyKey), {
           idempotent: true,
@@ -52,7 +53,7 @@ export const parcel = defineActor({
         }),
       },
     }).createMachine({
-      context: ({ input }) => ({ name: input.name, tries: 0 }),
+      context: ({ input }) => ({ name: input.name }),
       initial: 'packed',
       states: {
         packed: { on: { 'parcel.send': 'labelling' } },

@@ -1,6 +1,8 @@
+import type { Runtime } from 'echelon'
 import type { JournalEntry } from '../../../src/core/journal.ts'
 import { perWorld } from '../../../src/testing/simulation/calls.ts'
 import type { FaultPlan } from '../../../src/testing/simulation/faults.ts'
+import type { SimulatedNode } from '../../../src/testing/simulation/node.ts'
 import type { Invariant } from '../../../src/testing/simulation/invariant.ts'
 import type { Scenario } from '../../../src/testing/simulation/scenario.ts'
 
@@ -53,4 +55,12 @@ export function openIntents(entries: readonly JournalEntry[]): readonly Intent[]
     else open.delete(intent.key)
   }
   return [...open.values()]
+}
+
+/** Runs code in the process of a node, as soon as there is one. */
+export async function onNode<T>(node: SimulatedNode, code: (runtime: Runtime) => T): Promise<T> {
+  for (;;) {
+    await node.up()
+    if (node.runtime !== undefined) return node.run(code)
+  }
 }
