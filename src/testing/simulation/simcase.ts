@@ -29,6 +29,7 @@ const caseSchema = z.strictObject({
   faults: z.custom<FaultPlan>((given) => typeof given === 'object' && given !== null && 'rates' in given),
   maxMs: z.number().optional(),
   settleMs: z.number().optional(),
+  strict: z.boolean().optional(),
   /** What broke, and what it said. */
   invariant: z.string(),
   message: z.string(),
@@ -84,4 +85,6 @@ export function readCase(file: string): SimulationCase {
 }
 
 /** How the world of a case was run. */
-export const optionsOf = ({ faults, maxMs, settleMs }: SimulationCase): RunOptions => ({ faults, maxMs, settleMs })
+export const optionsOf = ({ faults, maxMs, settleMs, strict }: SimulationCase): RunOptions => ({
+  ...{ faults, maxMs, settleMs, strict },
+})

@@ -249,6 +249,7 @@ export function caseOf(
     faults: options.faults ?? plans.none(),
     ...(options.maxMs === undefined ? {} : { maxMs: options.maxMs }),
     ...(options.settleMs === undefined ? {} : { settleMs: options.settleMs }),
+    ...(options.strict === true ? { strict: true } : {}),
     invariant: result.violation?.invariant ?? '',
     message: result.violation?.message ?? '',
     traceHash: result.traceHash,
