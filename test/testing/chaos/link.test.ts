@@ -218,6 +218,6 @@ test('given any faults that change at any time, when all end, then what came out
       expect(world.text).toBe(`${sent}<end>`)
       expect(world.clock.pending).toBe(0)
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })

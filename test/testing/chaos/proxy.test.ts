@@ -100,7 +100,7 @@ describe('without faults', () => {
   test('given a target that does not read, when much is sent, then the sender has to wait, and all arrives once it reads', async () => {
     const [client, target] = await connected()
     target.socket.pause()
-    const sent = 'x'.repeat(30_000_000)
+    const sent = 'x'.repeat(15_000_000)
     client.socket.write(sent)
     // Until nothing moves any more: what is on its way is bounded.
     for (let before = -1, quiet = 0; quiet < 100; quiet += 1) {
@@ -178,7 +178,7 @@ describe('cuts', () => {
   test('given a connection with much on its way, when it is cut, then it does not wait for that', async () => {
     const [client, target] = await connected()
     target.socket.pause()
-    client.socket.end('x'.repeat(30_000_000))
+    client.socket.end('x'.repeat(15_000_000))
     for (let quiet = 0; quiet < 20; quiet += 1) await new Promise<void>((resolve) => setImmediate(resolve))
     proxy.cut()
     target.socket.resume()
