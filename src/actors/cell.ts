@@ -1,4 +1,4 @@
-import { eventChannels, type EventOrigin } from '../core/events.ts'
+import { eventChannels, orderNotes, type EventOrigin } from '../core/events.ts'
 import { EchelonError, FencedError } from '../core/errors.ts'
 import { exits, type ExitReason } from '../core/exit.ts'
 import { actorPath, type ActorPath } from '../core/ids.ts'
@@ -328,6 +328,8 @@ export class Cell {
     // A tick that was taken is a message like any other: its timer has nothing to do with it any more.
     const item = context.envelope?.timer === undefined ? (context.envelope ?? context.message) : context.message
     this.lane.setAside(item, how, () => this.path)
+    if (orderNotes.hasSubscribers)
+      orderNotes.publish({ kind: 'set-aside', node: this.kernel.node, at: this.path, message: context.message })
     context.deferred = true
     if (context.envelope?.ask !== undefined) context.envelope.ask.accepted = false
   }

@@ -1,5 +1,5 @@
 import { FencedError, MailboxFullError, MessageUnknownError, TargetDownError } from '../core/errors.ts'
-import { eventChannels } from '../core/events.ts'
+import { eventChannels, orderNotes } from '../core/events.ts'
 import { exits } from '../core/exit.ts'
 import type { ActorPath } from '../core/ids.ts'
 import type { Message } from '../core/message.ts'
@@ -25,6 +25,7 @@ export function tell(cell: Cell, given: Message): void {
     zombie(sender.cell, 'tell')
     return
   }
+  if (orderNotes.hasSubscribers && sender !== undefined) noteSent(sender, cell, given)
   // Most tells wait for no disk.
   if (sender?.cell.record === undefined) {
     deliver(cell, given, sender?.cell)
@@ -36,6 +37,11 @@ export function tell(cell: Cell, given: Message): void {
     },
     refuse: () => undefined,
   })
+}
+
+/** A replay tells nobody anything. */
+function noteSent({ cell: { kernel, path: from }, turn }: MessageContext, to: Cell, message: Message): void {
+  if (turn?.isReplay !== true) orderNotes.publish({ kind: 'sent', node: kernel.node, from, to: to.path, message })
 }
 
 function deliver(cell: Cell, given: Message, from: Cell | undefined): void {

@@ -94,5 +94,6 @@ function handled(context: MessageContext, startMs: number): void {
     messageType: message.type,
     from: envelope?.from ?? envelope?.ask?.asker?.cell.path,
     durationMs: cell.kernel.clock.now() - startMs,
+    message,
   })
 }

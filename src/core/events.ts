@@ -47,7 +47,13 @@ interface EventBodies {
   /** Its first step is done: it takes messages. */
   readonly started: { readonly definition: string }
   /** One message was handled; `durationMs` is clock time, waiting included for async handlers. */
-  readonly handled: { readonly messageType: string; readonly from: ActorPath | undefined; readonly durationMs: number }
+  readonly handled: {
+    readonly messageType: string
+    readonly from: ActorPath | undefined
+    readonly durationMs: number
+    /** As the actor saw it. It may hold secrets: logs have its type only. */
+    readonly message: unknown
+  }
   /** Logic threw or rejected. */
   readonly failed: { readonly error: unknown; readonly messageType: string | undefined }
   /** A supervisor started the child again. */
@@ -144,6 +150,28 @@ export const eventChannels = {
   'zombie-effect': open('zombie-effect'),
   'observer-failed': open('observer-failed'),
 } satisfies { readonly [Type in RuntimeEventType]: EventChannel<Type> }
+
+/** What becomes of the order of messages between actors: who told whom what, and what was set aside to come later. */
+export type OrderNote =
+  | {
+      readonly kind: 'sent'
+      readonly node: NodeName
+      readonly from: ActorPath
+      readonly to: ActorPath
+      readonly message: unknown
+    }
+  | { readonly kind: 'set-aside'; readonly node: NodeName; readonly at: ActorPath; readonly message: unknown }
+
+/**
+ * Notes for a simulation, which checks the order of messages. No event of a runtime: two for each message would be too
+ * many for those who listen to all of them.
+ */
+export const orderNotes = channel('echelon:order') as unknown as {
+  readonly hasSubscribers: boolean
+  publish(note: OrderNote): void
+  subscribe(listener: (note: unknown) => void): void
+  unsubscribe(listener: (note: unknown) => void): boolean
+}
 
 // The keys of an object literal are exactly its type's keys.
 export const runtimeEventTypes = Object.keys(eventChannels) as readonly RuntimeEventType[]

@@ -1,4 +1,4 @@
-import type { RuntimeEvent } from '../../core/events.ts'
+import type { OrderNote, RuntimeEvent } from '../../core/events.ts'
 import type { Append } from '../../core/journal.ts'
 import type { SimulatedNode } from './node.ts'
 import type { World } from './world.ts'
@@ -15,6 +15,8 @@ export type Check = (world: World) => Verdict | void
 export interface Probe {
   /** Something happened on a node. */
   readonly event?: (event: RuntimeEvent, node: SimulatedNode) => void
+  /** An actor told another something, or set a message aside. */
+  readonly order?: (note: OrderNote, node: SimulatedNode) => void
   /** A step is over. */
   readonly step?: () => Verdict | void
   /** Appends of a node are on its disk. */

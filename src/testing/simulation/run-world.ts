@@ -1,4 +1,4 @@
-import { eventChannels, runtimeEventTypes, type RuntimeEvent } from '../../core/events.ts'
+import { eventChannels, orderNotes, runtimeEventTypes, type OrderNote, type RuntimeEvent } from '../../core/events.ts'
 import { active } from './active.ts'
 import { Decisions, type Deviation, type LoggedDecision } from './decisions.ts'
 import { SimulationBusyError } from './errors.ts'
@@ -97,6 +97,10 @@ function attach(world: SimulatedWorld): () => void {
     // On the channels there are events only.
     world.event(event as RuntimeEvent)
   }
+  const onOrder = (note: unknown): void => {
+    // On this channel there are notes only.
+    world.noteOrder(note as OrderNote)
+  }
   const host = {
     get current() {
       return world.kernel.current
@@ -111,6 +115,7 @@ function attach(world: SimulatedWorld): () => void {
     world.violate('uncaught', `unhandled rejection: ${error instanceof Error ? error.message : String(error)}`, error)
   }
   for (const type of runtimeEventTypes) eventChannels[type].subscribe(onEvent)
+  orderNotes.subscribe(onOrder)
   active.host = host
   const unwatch = watchEscapes()
   process.on('unhandledRejection', onRejection)
@@ -119,6 +124,7 @@ function attach(world: SimulatedWorld): () => void {
     unwatch()
     active.host = undefined
     for (const type of runtimeEventTypes) eventChannels[type].unsubscribe(onEvent)
+    orderNotes.unsubscribe(onOrder)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { InputOf } from '../../actors/definition.ts'
 import type { AnyDefinition } from '../../actors/definition.ts'
 import type { Append } from '../../core/journal.ts'
-import type { RuntimeEvent } from '../../core/events.ts'
+import type { OrderNote, RuntimeEvent } from '../../core/events.ts'
 import { DefinitionInvalidError } from '../../core/errors.ts'
 import type { Random } from '../../core/random.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
@@ -385,17 +385,25 @@ export class SimulatedWorld implements World {
     const node = this.#nodes.get(event.node)
     if (node === undefined) return
     if (event.type === 'handled') this.#delivered += 1
-    // A process that was replaced while it was paused may still say something.
-    const isStale =
-      node.zone !== undefined &&
-      this.kernel.current !== undefined &&
-      this.kernel.current.name === node.name &&
-      this.kernel.current !== node.zone
+    const isStale = this.#isStale(node)
     this.trace.add(this.nowMs, isStale ? `${event.node} (replaced)` : event.node, event.path, lineOf(event))
     if (isStale) return
     if (event.type === 'journal-failed') node.journalFailed()
     for (const held of this.#invariants)
       if (held.probe.event !== undefined) this.#ask(held, () => held.probe.event?.(event, node))
+  }
+
+  noteOrder(note: OrderNote): void {
+    const node = this.#nodes.get(note.node)
+    if (node === undefined || this.#isStale(node)) return
+    for (const held of this.#invariants)
+      if (held.probe.order !== undefined) this.#ask(held, () => held.probe.order?.(note, node))
+  }
+
+  /** A process that was replaced while it was paused may still say something. */
+  #isStale({ name, zone }: SimulatedNode): boolean {
+    const { current } = this.kernel
+    return zone !== undefined && current !== undefined && current.name === name && current !== zone
   }
 
   written(node: SimulatedNode, appends: readonly Append[]): void {

@@ -3,9 +3,21 @@ import { askingLaw } from './asking.ts'
 import { chartsLaw } from './charts.ts'
 import { effectsLaw } from './effects.ts'
 import type { Law } from './law.ts'
+import { mailboxesLaw } from './mailboxes.ts'
+import { supervisingLaw } from './supervising.ts'
 import { timersLaw } from './timers.ts'
 import { transfersLaw } from './transfers.ts'
 import { watchingLaw } from './watching.ts'
 
 /** All laws, in the order in which a campaign goes through them. */
-export const laws: readonly Law[] = [journalLaw, transfersLaw, effectsLaw, timersLaw, chartsLaw, askingLaw, watchingLaw]
+export const laws: readonly Law[] = [
+  journalLaw,
+  transfersLaw,
+  effectsLaw,
+  timersLaw,
+  chartsLaw,
+  askingLaw,
+  watchingLaw,
+  mailboxesLaw,
+  supervisingLaw,
+]
