@@ -10,11 +10,12 @@ import {
   RuntimeClosedError,
   TargetDownError,
 } from '../core/errors.ts'
+import { orderNotes } from '../core/events.ts'
 import { exits, type ExitReason } from '../core/exit.ts'
 import type { Message } from '../core/message.ts'
 import { currentContext } from './ambient.ts'
 import type { Cell } from './cell.ts'
-import { zombie } from './cell-events.ts'
+import { noteSent, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import type { Deadlined } from './deadlines.ts'
 import { Envelope } from './envelope.ts'
@@ -182,6 +183,7 @@ export function ask(target: Cell, given: Message, options: AskOptions = {}): Pro
     refuseCycle(target, entry, asker)
     const pending = new Ask(target, entry, timeoutMs, asker, signal, resolve, reject)
     owe(target, pending)
+    if (orderNotes.hasSubscribers && asker !== undefined) noteSent(asker, target, message)
     if (target.enqueue(new Envelope(message, pending))) return
     pending.fail(new MailboxFullError(target.path, target.definition.mailbox.capacity, message))
   })

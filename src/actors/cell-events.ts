@@ -1,8 +1,10 @@
 import { MailboxFullError, TargetDownError } from '../core/errors.ts'
-import { eventChannels, type DeadLetterReason } from '../core/events.ts'
+import { eventChannels, orderNotes, type DeadLetterReason } from '../core/events.ts'
 import { exits } from '../core/exit.ts'
 import { outside } from './ambient.ts'
+import type { Message } from '../core/message.ts'
 import type { Cell } from './cell.ts'
+import type { MessageContext } from './context.ts'
 import { Envelope, isEndedChild, type Item } from './envelope.ts'
 
 /** A message that `cell` cannot take, or could not finish. */
@@ -65,4 +67,9 @@ export function sayPressure(cell: Cell): void {
     capacity: cell.definition.mailbox.capacity,
     rising: change === 'rising',
   })
+}
+
+/** For simulations: an actor tells or asks another, in this order. A replay does neither. Ask for `hasSubscribers` first. */
+export function noteSent({ cell: { kernel, path: from }, turn }: MessageContext, to: Cell, message: Message): void {
+  if (turn?.isReplay !== true) orderNotes.publish({ kind: 'sent', node: kernel.node, from, to: to.path, message })
 }

@@ -7,7 +7,7 @@ import { freshSeed } from '../core/random.ts'
 import { notReplayable } from './ask.ts'
 import { currentContext, outside } from './ambient.ts'
 import type { Cell } from './cell.ts'
-import { deadLetter, zombie } from './cell-events.ts'
+import { deadLetter, noteSent, zombie } from './cell-events.ts'
 import type { MessageContext } from './context.ts'
 import { NotDurableError, NotReplayableError, waitForAll } from './durable/errors.ts'
 import { letterLost, sendLetter } from './durable/machine-letters.ts'
@@ -37,11 +37,6 @@ export function tell(cell: Cell, given: Message): void {
     },
     refuse: () => undefined,
   })
-}
-
-/** A replay tells nobody anything. */
-function noteSent({ cell: { kernel, path: from }, turn }: MessageContext, to: Cell, message: Message): void {
-  if (turn?.isReplay !== true) orderNotes.publish({ kind: 'sent', node: kernel.node, from, to: to.path, message })
 }
 
 function deliver(cell: Cell, given: Message, from: Cell | undefined): void {

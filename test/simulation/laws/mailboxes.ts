@@ -12,7 +12,7 @@ class Fates {
   /** Offers that were taken, and those that were refused. */
   readonly taken: number[] = []
   readonly refused: number[] = []
-  /** Senders' numbers by the actor that sent them, in their order. */
+  /** What each sender sent to each receiver, in its order. */
   readonly sent = new Map<string, number[]>()
 }
 const fates = perWorld(() => new Fates())
@@ -40,7 +40,6 @@ const receiverOf = (overflow: OverflowPolicy) =>
           await new Promise<void>((resolve) => {
             clock.setTimeout(resolve, 5)
           })
-        fates.current.handled.push(n)
       },
       'receiver.close': () => ({ isOpen: false }),
       'receiver.open': ({ unstashAll }) => {
@@ -60,9 +59,9 @@ export const sender = defineActor({
     'sender.burst': ({ message: { to, numbers }, lookup, path }) => {
       const receiver = receivers[to]
       if (receiver === undefined) return
+      const pair = `${path} to ${receiver.name}`
       for (const n of numbers) {
-        const mine = fates.current.sent.get(path) ?? []
-        fates.current.sent.set(path, [...mine, n])
+        fates.current.sent.set(pair, [...(fates.current.sent.get(pair) ?? []), n])
         lookup(receiver).tell({ type: 'receiver.take', n, from: path })
       }
     },
@@ -77,6 +76,8 @@ const noting: Invariant = {
   name: 'D2 a message is handled once or becomes one dead letter',
   begin: (world) => ({
     event: (event) => {
+      if (event.type === 'handled' && event.messageType === 'receiver.take')
+        fates.current.handled.push(numberOf(event.message))
       if (event.type !== 'dead-letter') return
       const n = numberOf(event.message)
       if (n < 0) return
@@ -170,7 +171,8 @@ export const mailboxesLaw = defineLaw({
         wait: () => world.sleep(world.pick([1, 6, 100], 'wait')),
       })
       world.calm()
-      await world.sleep(1000)
+      // As long as the longest pause, and until a process that died is back.
+      await world.sleep(60_000)
       for (const receiver of receivers)
         await onNode(node, (runtime) =>
           runtime.ref(`/user/${receiver.name}`, receiver)?.tell({ type: 'receiver.open' }),

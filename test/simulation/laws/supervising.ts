@@ -82,11 +82,12 @@ const comparing: Invariant = {
   name: 'S1 a supervisor restarts whom OTP would restart',
   begin: (world) => {
     let expected: string[] = []
+    let isOver = false
     return {
       event: (event, node) => {
         const [, , strategy, id] = event.path.split('/')
         const model = models.current.get(strategy as Strategy)
-        if (id === undefined || model === undefined) return
+        if (id === undefined || model === undefined || isOver) return
         if (event.type === 'restarted') {
           const first = expected.shift()
           if (first !== event.path) world.fail(`${event.path} was restarted, and ${first ?? 'nobody'} should have been`)
@@ -98,6 +99,10 @@ const comparing: Invariant = {
         expected = again.map((member) => `/top/${strategy ?? ''}/${member}`)
         if (!model.isUp) world.sometimes('a supervisor gave up')
         if (again.length === 0 && model.isUp) world.sometimes('a child was not restarted')
+      },
+      // What follows is the shutdown.
+      quiet: () => {
+        isOver = true
       },
       died: () => {
         expected = []
