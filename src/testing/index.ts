@@ -18,6 +18,8 @@ export {
   actorProperty,
   advance,
   crash,
+  heal,
+  partition,
   send,
   type ActorPropertyOptions,
   type Command,
@@ -50,3 +52,47 @@ export {
   SimulationCaseError,
   SimulationFailedError,
 } from './simulation/errors.ts'
+export { arbitraryOf, type ArbitraryOptions } from './arbitraries/schema.ts'
+export { invalidMessagesOf, messagesOf, type MessagesOptions } from './arbitraries/messages.ts'
+export { walksOf, type Walk, type WalksOptions, type WalkStep } from './arbitraries/walks.ts'
+export { coverageOf, type Coverage, type CoverageReport } from './arbitraries/coverage.ts'
+export { coveringWalks, type CoveringOptions, type CoveringWalks } from './arbitraries/covering-walks.ts'
+export { crashScripts, supervisionTrees, type CrashStep, type TreeSpec } from './arbitraries/supervision-trees.ts'
+export { buildTree, carryOut } from './arbitraries/build-tree.ts'
+export { isLinearizable, pending, type Linearizability, type Operation, type SequentialModel } from './linearizable.ts'
+export {
+  loadTest,
+  type GeneratorFigures,
+  type LoadResult,
+  type LoadScenario,
+  type LoadTestOptions,
+} from './load/load-test.ts'
+export type { LoadCall } from './load/generator.ts'
+export { arrivals, type Arrival, type RatePiece, type Step } from './load/arrival.ts'
+export type { Slo, SloClause, SloClauseName } from './load/slo.ts'
+export type { CurvePoint } from './load/curve.ts'
+export type { LatencyFigures } from './load/latencies.ts'
+export { overloadCodes, type Outcome } from './load/outcome.ts'
+export { formatLoadReport } from './load/report.ts'
+export { chaosProcess, type ChaosProcess, type ChaosProcessOptions, type ProcessEnd } from './chaos/process.ts'
+export type { LineMatch, OutputLine } from './chaos/lines.ts'
+export {
+  chaosProxy,
+  type ChaosProxy,
+  type ChaosProxyOptions,
+  type InDirection,
+  type ProxyStats,
+} from './chaos/proxy.ts'
+export type { Direction } from './chaos/tunnel.ts'
+export {
+  chaosSchedule,
+  planChaos,
+  type ChaosAction,
+  type ChaosPlanOptions,
+  type ChaosReport,
+  type ChaosSchedule,
+  type ChaosScheduleOptions,
+  type DoneFault,
+  type PlannedFault,
+} from './chaos/schedule.ts'
+export type { Duration } from './duration.ts'

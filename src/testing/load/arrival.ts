@@ -134,3 +134,6 @@ function notBelowZero(plan: string, what: string, value: number): void {
   if (value >= 0 && Number.isFinite(value)) return
   throw new DefinitionInvalidError(plan, `${what} is ${value}: give a number of 0 or more`)
 }
+
+/** Plans of when requests arrive. */
+export const arrivals = { constant, poisson, ramp, spike, steps } as const

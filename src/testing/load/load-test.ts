@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '../../core/clock.ts'
 import { DefinitionInvalidError } from '../../core/errors.ts'
+import { millisecondsOf, type Duration } from '../duration.ts'
 import { freshSeed, seededRandom } from '../../core/random.ts'
 import { arrivalTimes, type Arrival } from './arrival.ts'
 import { Curve, evenEdges, mostPoints, totalOf, type CurvePoint } from './curve.ts'
@@ -23,8 +24,8 @@ export interface LoadScenario<Context> {
 
 export interface LoadTestOptions {
   readonly arrival: Arrival
-  /** How long requests arrive. */
-  readonly durationMs: number
+  /** How long requests arrive: `'30s'`. */
+  readonly duration: Duration
   readonly slo: Slo
   /** What decides random arrivals. Default: a fresh one, which the result names. */
   readonly seed?: number | string
@@ -79,7 +80,7 @@ export interface LoadResult {
 /**
  * Sends requests to a system as `arrival` says, whether or not it keeps up (open loop), and judges what came back.
  *
- * Takes as long as `durationMs` and what is left to drain. Rejects with `DEFINITION_INVALID` for wrong options, with
+ * Takes as long as `duration` and what is left to drain. Rejects with `DEFINITION_INVALID` for wrong options, with
  * `DEPENDENCY_MISSING` when `hdr-histogram-js` is not installed, and with what `setup` or `teardown` fails with.
  * @see https://www.scylladb.com/2021/04/22/on-coordinated-omission/
  */
@@ -159,9 +160,10 @@ const longestDeadlineMs = 3_600_000
 /** @throws {DefinitionInvalidError} `DEFINITION_INVALID`. */
 function withDefaults(name: string, options: LoadTestOptions) {
   const where = `loadTest '${name}'`
-  const { arrival, durationMs, slo, deadlineMs = 10_000, maxInFlight = 10_000, maxLagMs = 20 } = options
+  const { arrival, slo, deadlineMs = 10_000, maxInFlight = 10_000, maxLagMs = 20 } = options
   const { drainMs = deadlineMs, pointMs } = options
-  milliseconds(where, 'durationMs', durationMs, Infinity)
+  const durationMs = millisecondsOf(options.duration, `${where}: duration`)
+  milliseconds(where, 'duration', durationMs, Infinity)
   milliseconds(where, 'deadlineMs', deadlineMs, longestDeadlineMs)
   milliseconds(where, 'drainMs', drainMs, Infinity)
   milliseconds(where, 'maxLagMs', maxLagMs, longestDelayMs)

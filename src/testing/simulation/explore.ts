@@ -11,6 +11,8 @@ export interface ExploreOptions extends Pick<
   SimulateOptions,
   'faults' | 'invariants' | 'virtual' | 'settle' | 'folder' | 'maxShrinkRuns'
 > {
+  /** The only one that there is: all orders, one after another. */
+  readonly strategy?: 'exhaustive'
   /** Decisions from the begin on that are varied; later ones are 0. Default 12. */
   readonly maxSteps?: number
   /** Worlds at most. Default 100,000. */
@@ -32,7 +34,10 @@ export interface ExploreReport {
  * @throws {SimulationFailedError} `SIMULATION_FAILED` as `simulate`.
  * @see https://doi.org/10.1145/1190215.1190260 for what stateless search is
  */
-export async function explore(scenario: Scenario, options: ExploreOptions = {}): Promise<ExploreReport> {
+export async function explore(
+  scenario: Scenario,
+  { strategy: _exhaustive, ...options }: ExploreOptions = {},
+): Promise<ExploreReport> {
   const { maxSteps = 12, maxWorlds = 100_000, faults = plans.none() } = options
   const run = { ...runOptionsOf({ ...options, faults: { ...faults, swarm: false } }), keepLog: true }
   const seen = new Set<string>()

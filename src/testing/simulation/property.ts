@@ -12,23 +12,26 @@ import { runOptionsOf, type SimulateOptions } from './simulate.ts'
 import type { StrategyName } from './strategy.ts'
 import type { World } from './world.ts'
 
-/** Something that is done to a world, with an argument that fast-check makes and shrinks. */
+/**
+ * Something that is done to a world, with an argument that fast-check makes and shrinks. Its functions are methods, so that
+ * commands of different arguments fit into one list.
+ */
 export interface Command<Model = unknown, Arg = unknown> {
   /** For reports: `tell order.pay`. */
   readonly name: string
   /** Default: no argument. */
   readonly argument?: Arbitrary<Arg>
   /** Whether it can be done now; otherwise it is left out. */
-  readonly check?: (model: Model) => boolean
+  check?(model: Model): boolean
   /** Does it, and to the model what it should have done. What it throws breaks the property. */
-  readonly run: (world: World, argument: Arg, model: Model) => void | Promise<void>
+  run(world: World, argument: Arg, model: Model): void | Promise<void>
 }
 
 export interface ActorPropertyOptions<Model> extends Pick<
   SimulateOptions,
   'faults' | 'invariants' | 'strategy' | 'virtual' | 'settle' | 'strict'
 > {
-  readonly commands: readonly Command<Model, never>[]
+  readonly commands: readonly Command<Model>[]
   /** What the world should be like, made anew for each. */
   readonly model?: () => Model
   /** Looked at after all commands, once everything is mended and quiet. */
@@ -85,8 +88,7 @@ async function play<Model>(
   const state = model?.() as Model
   await run?.(world)
   for (const { index, argument } of plan.commands) {
-    // Which argument belongs to which command is the same for all plans of this property.
-    const command = commands[index] as Command<Model> | undefined
+    const command = commands[index]
     if (command === undefined || command.check?.(state) === false) continue
     world.note(command.name)
     await command.run(world, argument, state)
@@ -223,4 +225,20 @@ export const advance = (ms: Arbitrary<number>): Command<unknown, number> => ({
   name: 'advance',
   argument: ms,
   run: (world, argument) => world.sleep(argument),
+})
+
+/** Nothing arrives between two nodes, until `heal`. */
+export const partition = (a: string, b: string): Command => ({
+  name: `partition ${a} | ${b}`,
+  run: (world) => {
+    world.network.partition([a], [b])
+  },
+})
+
+/** Everything arrives again. */
+export const heal = (): Command => ({
+  name: 'heal',
+  run: (world) => {
+    world.network.heal()
+  },
 })

@@ -57,8 +57,6 @@ export interface WorldResult {
 }
 
 const dayMs = 86_400_000
-/** About how many orders are decided in a small world: PCT puts its change points among so many. */
-const expectedSteps = 200
 /** Milliseconds that an orderly shutdown at the end gets. */
 const shutdownMs = 60_000
 
@@ -75,7 +73,7 @@ export function openWorld(
   const faultPlan = options.faults ?? plans.none()
   const decisions = new Decisions({
     seed: plan.seed,
-    strategy: strategyOf(name, draws.fork(name), expectedSteps),
+    strategy: strategyOf(name, draws.fork(name)),
     overrides: plan.deviations,
     keepLog: options.keepLog,
     maxFaults: faultPlan.max,

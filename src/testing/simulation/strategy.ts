@@ -16,15 +16,19 @@ const fifo: Strategy = { name: 'fifo', pick: () => 0 }
 /** Each as likely as the others, each time. */
 const uniform: Strategy = { name: 'random', pick: (labels, random) => random.int(labels.length) }
 
+/** Steps after which PCT changes no priority any more. */
+const longestWorld = 3000
+
 /**
  * Probabilistic concurrency testing: whoever comes up gets a priority at random, and the highest runs, save at
  * `depth` - 1 steps, at which whoever would run falls below all others. Finds a bug that needs `depth` ordering
  * constraints among n actors and k steps with a probability of at least 1 / (n * k ^ (depth - 1)).
  * @see https://doi.org/10.1145/1736020.1736040
  */
-function pct(depth: number, seed: Random, expectedSteps: number): Strategy {
+function pct(depth: number, seed: Random): Strategy {
   const priorities = new Map<string, number>()
-  const changes = new Set(Array.from({ length: depth - 1 }, () => seed.int(expectedSteps)))
+  // How long a world will be is not known: changes come as often from the 3rd to the 30th step as from the 30th to the 300th.
+  const changes = new Set(Array.from({ length: depth - 1 }, () => Math.floor(longestWorld ** seed.next())))
   let step = 0
   let lowest = 0
   const priorityOf = (label: string): number => {
@@ -87,15 +91,15 @@ function bestOf(labels: readonly string[], priorityOf: (label: string) => number
   return best
 }
 
-/** A strategy for one run. `expectedSteps`: about how many orders are decided in it. */
-export function strategyOf(name: StrategyName, seed: Random, expectedSteps: number): Strategy {
+/** A strategy for one run. */
+export function strategyOf(name: StrategyName, seed: Random): Strategy {
   switch (name) {
     case 'fifo':
       return fifo
     case 'random':
       return uniform
     case 'pct':
-      return pct(1 + seed.int(3), seed, expectedSteps)
+      return pct(1 + seed.int(3), seed)
     case 'procrastinate':
       return procrastinate(seed)
     case 'sticky':

@@ -144,6 +144,19 @@ describe('what is drawn', () => {
     expect(smallest(arbitraryOf(z.number()), (value) => value > 3.5)).toBe(4)
   })
 
+  test.each<[string, z.ZodType]>([
+    ['whole numbers', z.int().gt(3).lt(6)],
+    ['numbers', z.number().gt(0).lt(1)],
+    ['multiples', z.int().multipleOf(7).gt(7).lte(21)],
+    ['bigints', z.bigint().multipleOf(3n).gt(-9n).lt(0n)],
+    ['dates', z.date().min(new Date(5)).max(new Date(6))],
+    ['texts', z.string().startsWith('a').endsWith('z').min(4).max(4)],
+    ['lists, sets', z.tuple([z.array(z.null()).length(2), z.set(z.int()).min(2).max(2)])],
+    ['uuids', z.object({ any: z.uuid(), v7: z.uuidv7() })],
+  ])('given bounds of %s, when values are drawn, then none has to be drawn twice', (_what, schema) => {
+    expect(() => fc.sample(arbitraryOf(schema, { maxTries: 1 }), { seed: 1, numRuns: 300 })).not.toThrow()
+  })
+
   test('given a seed, when values are drawn twice, then they are the same', () => {
     const draw = (): unknown[] => fc.sample(arbitraryOf(schemas['message']!), { seed: 9, numRuns: 20 })
     expect(draw()).toEqual(draw())

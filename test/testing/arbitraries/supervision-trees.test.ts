@@ -63,7 +63,10 @@ describe('any tree', () => {
         for (const what of [restart, String(shutdown), significant ? 'significant' : 'not']) seen.add(what)
         if (significant) expect([restart === 'permanent', spec.autoShutdown === 'never']).toEqual([false, false])
         if (runs.kind === 'supervisor') look(runs, depth + 1)
-        else seen.add(runs.behaviour.kind)
+        else {
+          seen.add(runs.behaviour.kind)
+          expect([runs.behaviour.kind, shutdown]).not.toEqual(['ignore-stop', 'infinity'])
+        }
       }
     }
     for (const spec of specs) look(spec, 1)
@@ -140,7 +143,7 @@ describe('buildTree', () => {
     ['a steady worker, when it works', { kind: 'steady' }, ['work', 'work'], 1],
     ['a steady worker, when it crashes', { kind: 'steady' }, ['crash'], 2],
     ['a steady worker, when it ends', { kind: 'steady' }, ['normal', 'shutdown', 'kill'], 4],
-    ['one that crashes on its 2nd message', { kind: 'crash-on-message', nth: 2 }, ['work', 'work', 'work'], 2],
+    ['one that crashes on its 2nd message', { kind: 'crash-on-message', nth: 2 }, ['work', 'work'], 2],
     ['one that crashes in its 3rd start', { kind: 'crash-in-start', nth: 3 }, ['crash', 'crash'], 3],
     ['one that crashes in its 9th start', { kind: 'crash-in-start', nth: 9 }, ['crash', 'crash'], 3],
   ])(

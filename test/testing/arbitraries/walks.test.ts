@@ -90,6 +90,34 @@ describe('walksOf', () => {
     expect(counterexample?.[0]).toEqual([{ kind: 'send', event: { type: 'push', force: 901 } }])
   })
 
+  test('given any walk that shrinks, then each of its events still takes a transition', () => {
+    const seen: Walk[] = []
+    const property = fc.property(walksOf(door, { events: forces }), (walk) => {
+      seen.push(walk)
+      return walk.length < 5
+    })
+    for (const seed of [1, 2, 3, 4]) fc.check(property, { seed })
+    expect(seen.length).toBeGreaterThan(50)
+    for (const walk of seen) {
+      for (const [i, step] of walk.entries()) {
+        const before = play(door, walk.slice(0, i)).getSnapshot()
+        if (step.kind === 'send') expect(before.can(step.event as { type: 'knock' })).toBe(true)
+      }
+    }
+  })
+
+  test('given ten ways to go on, when a walk has ten steps, then most of them are new', () => {
+    const types = Array.from('abcdefghij')
+    const many = createMachine({
+      initial: 'here',
+      states: { here: { on: Object.fromEntries(types.map((type) => [type, 'here'])) } },
+    })
+    const walks = fc.sample(walksOf(many, { maxSteps: 10 }), { seed: 1, numRuns: 300 })
+    const full = walks.filter(({ length }) => length === 10)
+    const taken = full.map((walk) => new Set(walk.map((step) => step.kind === 'send' && step.event.type)).size)
+    expect(taken.reduce((sum, each) => sum + each, 0) / taken.length).toBeGreaterThan(8) // 6.5 by chance
+  })
+
   test('given outcomes of what is invoked, when walks are drawn, then they go on from there', () => {
     const outcomes = {
       'xstate.done.actor.work': fc.record({ output: fc.nat() }),
@@ -203,7 +231,7 @@ describe('coveringWalks', () => {
       Array.from({ length: 12 }, (_, i) => [`s${i}`, { on: { add: { actions: assignAdd }, on: `s${i + 1}` } }]),
     )
     const machine = counter.createMachine({ id: 'c', context: { n: 0 }, initial: 's0', states: { ...chain, s12: {} } })
-    expect(coveringWalks(machine, { maxConfigurations: 100 }).unreached).toEqual([])
+    expect(coveringWalks(machine, { maxConfigurations: 40 }).unreached).toEqual([])
   })
 
   test('given a chart, then the walks are the same each time', () => {
@@ -242,6 +270,20 @@ describe('coverageOf', () => {
 
     expect([unexplained, transitions.reached.length]).toEqual([1, 0])
     expect(states.reached.map(({ id }) => id)).toContain('house.door.broken')
+  })
+
+  test('given a chart that moves at once and invokes another of the same id, when it starts, then each move of its own counts once', () => {
+    const child = createMachine({ id: 'm', initial: 'b', states: { b: { always: 'c' }, c: {} } })
+    const parent = setup({ actors: { child } }).createMachine({
+      id: 'm',
+      initial: 'a',
+      states: { a: { always: 'b' }, b: { invoke: { src: 'child' } }, c: {} },
+    })
+    const coverage = coverageOf(parent)
+    coverage.walk([])
+    const { states, transitions } = coverage.report()
+    expect(states.reached.map(({ id, count }) => [id, count])).toEqual([['m.b', 1]])
+    expect(transitions.reached.map(({ name, count }) => [name, count])).toEqual([['m.a: always -> m.b', 1]])
   })
 
   test('given a chart with invoked work, when nothing ran, then the report says what only that work brings about', () => {

@@ -59,7 +59,7 @@ test('given a service that is killed and cut off under load, when it is left alo
     { name: 'service', request: (_context, { n, signal }) => call(proxy.port, `request ${n}`, signal) },
     {
       arrival: constant(100),
-      durationMs: 2000,
+      duration: 2000,
       pointMs: 200,
       deadlineMs: 1000,
       slo: { recoverWithinMs: 1000, recoverFromMs: 800 },

@@ -15,7 +15,7 @@ describe('latencies of a known server', () => {
     const result = await virtualLoadTest(
       clock,
       { name: 'fast', request: server.request },
-      { arrival: constant(100), durationMs: 2000, slo: { p50Ms: 5, p99Ms: 5, errorRate: 0, goodput: 1 } },
+      { arrival: constant(100), duration: 2000, slo: { p50Ms: 5, p99Ms: 5, errorRate: 0, goodput: 1 } },
     )
     expect(result.latency).toEqual({
       count: 200,
@@ -41,7 +41,7 @@ describe('latencies of a known server', () => {
     const result = await virtualLoadTest(
       clock,
       { name: 'saturated', request: server.request },
-      { arrival: constant(100), durationMs: 1000, slo: { p99Ms: 100 }, pointMs: 500 },
+      { arrival: constant(100), duration: 1000, slo: { p99Ms: 100 }, pointMs: 500 },
     )
     // The k-th of 100 is due at 10 k and is answered at 20 (k + 1): 10 k + 20 later.
     expect(result.latency.maxMs).toBe(1010)
@@ -63,7 +63,7 @@ describe('latencies of a known server', () => {
     const result = await virtualLoadTest(
       clock,
       { name: 'stall', request: server.request },
-      { arrival: constant(100), durationMs: 1000, slo: { p50Ms: 100 } },
+      { arrival: constant(100), duration: 1000, slo: { p50Ms: 100 } },
     )
     expect(result.latency.p50Ms).toBeGreaterThan(500)
     expect(result.verdict).toBe('fail')
@@ -75,7 +75,7 @@ describe('latencies of a known server', () => {
     const result = await virtualLoadTest(
       clock,
       { name: 'M/D/1', request: server.request },
-      { arrival: poisson(50), durationMs: 60_000, slo: { goodput: 1 }, pointMs: 10_000 },
+      { arrival: poisson(50), duration: 60_000, slo: { goodput: 1 }, pointMs: 10_000 },
     )
     // Pollaczek-Khinchine: service + rho * service / (2 (1 - rho)).
     expect(result.latency.meanMs).toBeGreaterThan(14)
@@ -86,7 +86,7 @@ describe('latencies of a known server', () => {
 
 describe('what becomes of arrivals', () => {
   const never = (): Promise<never> => new Promise(() => {})
-  const options = { arrival: constant(10), durationMs: 1000, slo: { errorRate: 0 } } satisfies LoadTestOptions
+  const options = { arrival: constant(10), duration: 1000, slo: { errorRate: 0 } } satisfies LoadTestOptions
 
   test('given requests that are never answered, when their deadline comes, then they expire, abort, and count with it', async () => {
     const clock = new VirtualClock()
@@ -177,7 +177,7 @@ describe('what becomes of arrivals', () => {
     const result = await virtualLoadTest(
       clock,
       { name: 'tardy', request: new ModelServer(clock, 500).request },
-      { arrival: constant(1), durationMs: 1000, slo: { goodput: 1 }, deadlineMs: 400 },
+      { arrival: constant(1), duration: 1000, slo: { goodput: 1 }, deadlineMs: 400 },
     )
     expect(result.total).toMatchObject({ offered: 1, expired: 1, good: 0, late: 0 })
     expect(result.generator.abandoned).toBe(1)
@@ -233,7 +233,7 @@ describe('a generator that is late', () => {
           if (n === 10) clock.block(500)
         },
       },
-      { arrival: constant(100), durationMs: 1000, slo: { p50Ms: 1, withinMs: 1 } },
+      { arrival: constant(100), duration: 1000, slo: { p50Ms: 1, withinMs: 1 } },
     )
     expect(result.total).toMatchObject({ offered: 100, good: 50, late: 50 })
     expect(result.generator.behind).toBe(true)
@@ -257,7 +257,7 @@ describe('a generator that is late', () => {
           return new Promise(() => {})
         },
       },
-      { arrival: constant(100), durationMs: 80, slo: { goodput: 1 }, deadlineMs: 100 },
+      { arrival: constant(100), duration: 80, slo: { goodput: 1 }, deadlineMs: 100 },
     )
     // The first was sent before the clock jumped, its timer goes by what passed after.
     expect(abortedMs.toSorted((a, b) => a - b)).toEqual([110, 120, 130, 140, 150, 155, 160, 170])
@@ -280,7 +280,7 @@ describe('a generator that is late', () => {
           }, 0)
         },
       },
-      { arrival: constant(1000), durationMs: 1000, slo: { goodput: 1 } },
+      { arrival: constant(1000), duration: 1000, slo: { goodput: 1 } },
     )
     expect([sent, sentByThen]).toEqual([1000, 256])
   })
@@ -297,7 +297,7 @@ describe('a generator that is late', () => {
           if (sent === 1) clock.block(500)
         },
       },
-      { arrival: constant(100), durationMs: 1000, slo: { goodput: 1 }, deadlineMs: 100 },
+      { arrival: constant(100), duration: 1000, slo: { goodput: 1 }, deadlineMs: 100 },
     )
     expect(result.total).toMatchObject({ offered: 100, expired: 1, unsent: 40, good: 59 })
     expect(sent).toBe(60)
@@ -314,7 +314,7 @@ describe('the bounds', () => {
       { name: 'spike', request: server.request },
       {
         arrival: spike({ base: 50, peak: 200, atMs: 1000, lastsMs: 2000 }),
-        durationMs: 8000,
+        duration: 8000,
         slo: { withinMs: 100, recoverWithinMs: 2000, goodput: 0.3 },
       },
     )
@@ -345,7 +345,7 @@ describe('the bounds', () => {
       },
       {
         arrival: spike({ base: 10, peak: 20, atMs: 1000, lastsMs: 1000 }),
-        durationMs: 5000,
+        duration: 5000,
         slo: { recoverWithinMs: 3000 },
       },
     )
@@ -360,7 +360,7 @@ describe('the bounds', () => {
       { name: 'unasked', request: () => Promise.resolve() },
       {
         arrival: spike({ base: 0, peak: 20, atMs: 1000, lastsMs: 1000 }),
-        durationMs: 4000,
+        duration: 4000,
         slo: { recoverWithinMs: 1000 },
       },
     )
@@ -377,7 +377,7 @@ describe('the bounds', () => {
     const result = await virtualLoadTest(
       clock,
       { name: 'outage', request },
-      { arrival: constant(100), durationMs: 5000, slo, pointMs: 100 },
+      { arrival: constant(100), duration: 5000, slo, pointMs: 100 },
     )
     expect(result.clauses).toMatchObject([{ value: 500, holds: true }])
   })
@@ -392,7 +392,7 @@ describe('the bounds', () => {
           { perSecond: 50, forMs: 2000 },
           { perSecond: 200, forMs: 500 },
         ]),
-        durationMs: 4000,
+        duration: 4000,
         slo: { goodput: 0.5, withinMs: 20 },
       },
     )
@@ -407,7 +407,7 @@ describe('the bounds', () => {
     const result = await virtualLoadTest(
       clock,
       { name: 'few', request: new ModelServer(clock, 1).request },
-      { arrival: constant(10), durationMs: 1000, slo: { p999Ms: 5 } },
+      { arrival: constant(10), duration: 1000, slo: { p999Ms: 5 } },
     )
     expect(result.verdict).toBe('pass')
     expect(result.doubts).toEqual([expect.stringContaining('p999Ms is of 10 requests only')])
@@ -415,7 +415,7 @@ describe('the bounds', () => {
 })
 
 describe('around the requests', () => {
-  const options = { arrival: constant(10), durationMs: 500, slo: { goodput: 1 } } satisfies LoadTestOptions
+  const options = { arrival: constant(10), duration: 500, slo: { goodput: 1 } } satisfies LoadTestOptions
 
   test('given a context, when the test runs, then it is set up before, given to each, and torn down after', async () => {
     const clock = new VirtualClock()
@@ -452,7 +452,7 @@ describe('around the requests', () => {
     ['a latency of 0', { slo: { p99Ms: 0 } }, 'milliseconds above 0'],
     ['recovery from nothing', { slo: { recoverWithinMs: 5 } }, 'from when'],
     ['recovery from after the end', { slo: { recoverWithinMs: 5, recoverFromMs: 500 } }, 'ends at 500 ms'],
-    ['no time', { durationMs: 0 }, 'durationMs is 0'],
+    ['no time', { duration: 0 }, 'duration is 0'],
     ['a deadline without end', { deadlineMs: Infinity }, 'up to 3600000'],
     ['half a request in flight', { maxInFlight: 0.5 }, 'whole number'],
     ['a curve of too many points', { pointMs: 0.1 }, 'raise pointMs'],
@@ -471,7 +471,7 @@ describe('around the requests', () => {
     const run = async () => {
       const clock = new VirtualClock()
       const scenario = { name: 'seeded', request: new ModelServer(clock, 7).request }
-      return virtualLoadTest(clock, scenario, { ...options, arrival: poisson(100), durationMs: 2000 })
+      return virtualLoadTest(clock, scenario, { ...options, arrival: poisson(100), duration: 2000 })
     }
     const [first, second] = [await run(), await run()]
     expect(second).toEqual(first)
@@ -519,7 +519,7 @@ describe('a runtime', () => {
     const ref = world.runtime.spawn(clerk)
     const run = loadTest(
       { name: 'clerk', request: () => ref.ask({ type: 'clerk.serve' }) },
-      { arrival: constant(200), durationMs: 5000, slo: { p99Ms: 250, goodput: 0.45 }, seed: 1, clock: world.clock },
+      { arrival: constant(200), duration: 5000, slo: { p99Ms: 250, goodput: 0.45 }, seed: 1, clock: world.clock },
     )
     const result = await world.until(run)
     expect(result.total.failed + result.total.expired).toBe(0)
@@ -549,7 +549,7 @@ describe('a runtime', () => {
         request: ({ ref }, { n, signal }) => ref.ask({ type: 'echo.say', n }, { signal }),
         teardown: ({ runtime }) => runtime.shutdown(),
       },
-      { arrival: poisson(500), durationMs: 400, slo: { p50Ms: 5000, goodput: 1 }, seed: 4 },
+      { arrival: poisson(500), duration: 400, slo: { p50Ms: 5000, goodput: 1 }, seed: 4 },
     )
     expect(result.verdict).toBe('pass')
     expect(result.total.good).toBe(result.total.offered)

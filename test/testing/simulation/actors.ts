@@ -6,7 +6,7 @@ import { defineScenario, perWorld, type World } from 'echelon/testing'
 export const counter = defineActor({
   name: 'counter',
   durable: true,
-  protocol: { 'counter.add': message({ by: z.int() }), 'counter.total': question({}, z.int()) },
+  protocol: { 'counter.add': message({ by: z.int().min(0).max(100) }), 'counter.total': question({}, z.int()) },
   state: () => ({ total: 0 }),
   on: {
     'counter.add': ({ state, message }) => ({ total: state.total + message.by }),

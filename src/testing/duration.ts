@@ -1,4 +1,4 @@
-import { DefinitionInvalidError } from '../../core/errors.ts'
+import { DefinitionInvalidError } from '../core/errors.ts'
 
 /** Milliseconds, or a number with `ms`, `s`, `m`, `h` or `d`: `250`, `'90s'`, `'24h'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
