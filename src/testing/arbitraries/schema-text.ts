@@ -21,7 +21,7 @@ export const text: Build<'string'> = (def, place) => {
   const formats = formatsOf(def).filter((format) => !isFixed(format, fixed))
   if (minLength > maxLength) return undefined
   const [format] = formats
-  if (format !== undefined) return wrapped(ofFormat(format, minLength, place), fixed)
+  if (format !== undefined) return ofFormat(format, minLength, place).map((some) => fitted(some, fixed))
   const taken = fixed.prefix.length + fixed.suffix.length + fixed.inside.join('').length
   const sizes = { minLength: Math.max(minLength - taken, 0), maxLength: Math.max(maxLength - taken, 0) }
   return wrapped(anyText(place.fc, sizes), fixed)
@@ -53,11 +53,16 @@ const longer = (a: string, b: string): string => (b.length > a.length ? b : a)
 const wrapped = (middle: Arbitrary<string>, { prefix, suffix, inside, casing }: Fixed): Arbitrary<string> =>
   prefix === '' && suffix === '' && inside.length === 0 && casing === 'toString'
     ? middle
-    : middle.map((some) => {
-        // A text of the format may already be as it has to be.
-        const full = some[casing]() + inside.filter((part) => !some.includes(part)).join('')
-        return (full.startsWith(prefix) ? '' : prefix) + full + (full.endsWith(suffix) ? '' : suffix)
-      })
+    : middle.map((some) => prefix + some[casing]() + inside.join('') + suffix)
+
+/** A text of a format with what it has to have, in a way that may leave it one: `a@b.cc` ends with `@d.com` as `a@d.com`. */
+function fitted(some: string, { prefix, suffix, inside, casing }: Fixed): string {
+  const full = some[casing]() + inside.filter((part) => !some.includes(part)).join('')
+  const begun = full.startsWith(prefix) ? full : prefix + full
+  if (begun.endsWith(suffix)) return begun
+  const from = begun.lastIndexOf(suffix.charAt(0))
+  return (from === -1 ? begun : begun.slice(0, from)) + suffix
+}
 
 function ofFormat(format: Format, minLength: number, place: Place): Arbitrary<string> {
   const special = Object.hasOwn(specials, format.format) ? specials[format.format] : undefined
