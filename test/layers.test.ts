@@ -9,7 +9,8 @@ const rows = [
   ['runtime'],
   ['agents', 'orchestration'],
   ['platform'],
-  ['inspector', 'testing', 'cli'],
+  ['inspector', 'testing'],
+  ['cli'],
 ]
 const rowOf = new Map(rows.flatMap((folders, row) => folders.map((folder) => [folder, row] as const)))
 

@@ -46,6 +46,9 @@ export const counted = (count: number, noun: string, plural = `${noun}s`): strin
 export const printable = (text: string): string =>
   text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (sign) => `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`)
 
+/** Foreign text of several lines without what could steer a terminal. */
+export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n')
+
 /** At most `columns` of a text, which say when there is more. */
 export const cut = (text: string, columns: number): string =>
   text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 1))}…`

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { EndedError, exitCodes, UsageError, type CommandHost } from './host.ts'
 import { addJournalCommands } from './journal/commands.ts'
+import { addSimCommands } from './sim/commands.ts'
 
 /** Runs a command line, without the names of Node and of the program, and answers its exit code. Never rejects. */
 export async function run(args: readonly string[], host: CommandHost): Promise<number> {
@@ -18,9 +19,11 @@ export async function run(args: readonly string[], host: CommandHost): Promise<n
         out.note(text.trimEnd())
       },
     })
-  addJournalCommands(program, host, (exitCode) => {
+  const end = (exitCode: number): void => {
     code = exitCode
-  })
+  }
+  addJournalCommands(program, host, end)
+  addSimCommands(program, host, end)
   try {
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
