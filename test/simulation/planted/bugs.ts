@@ -1,8 +1,15 @@
 import type { PlantedBug } from './bug.ts'
+import { actorBugs } from './bugs/actors.ts'
 import { effectBugs } from './bugs/effects.ts'
 import { journalBugs } from './bugs/journal.ts'
 import { supervisionBugs } from './bugs/supervision.ts'
 import { timerBugs } from './bugs/timers.ts'
 
 /** All of them. */
-export const bugs: readonly PlantedBug[] = [...journalBugs, ...effectBugs, ...supervisionBugs, ...timerBugs]
+export const bugs: readonly PlantedBug[] = [
+  ...journalBugs,
+  ...effectBugs,
+  ...supervisionBugs,
+  ...timerBugs,
+  ...actorBugs,
+]

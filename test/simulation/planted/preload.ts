@@ -15,7 +15,7 @@ function plant({ url: wanted, find, replace }: Replacement): void {
       const loaded = nextLoad(url, context)
       if (url !== wanted) return loaded
       const { source = '' } = loaded
-      const text = typeof source === 'string' ? source : new TextDecoder().decode(source ?? undefined)
+      const text = typeof source === 'string' ? source : new TextDecoder().decode(source)
       if (occurrences(text, find) !== 1) throw new Error(`the text to replace is not once in ${url}`)
       Reflect.set(globalThis, plantedMark, url)
       return { ...loaded, source: text.replace(find, () => replace) }
