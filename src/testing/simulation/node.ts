@@ -187,13 +187,17 @@ export class SimulatedNode {
     this.crash('it does not start')
   }
 
-  /** Its process is gone, with all that was under way, and another one is started after a while. */
+  /**
+   * Its process is gone, with all that was under way, and another one is started after a while, unless it was to stop
+   * anyway.
+   */
   crash(why: string): void {
     const zone = this.#zone
-    if (this.#isStopped || zone === undefined || !zone.isAlive) return
+    if (zone === undefined || !zone.isAlive) return
     this.#note(`crashes: ${why}`)
     this.#down(zone)
     this.#hurtDisk()
+    if (this.#isStopped) return
     const degree = this.#world.kernel.decisions.stream(`restart ${this.name}`, 'value').uniform(restartMs.length)
     this.#startAfter(restartMs[degree] ?? 0)
   }
@@ -281,7 +285,7 @@ export class SimulatedNode {
   /** After `stop`: its process ends, and it may be started again. */
   end(): void {
     this.#isStopped = false
-    if (this.#zone !== undefined) this.#down(this.#zone)
+    if (this.#zone?.isAlive === true) this.#down(this.#zone)
   }
 
   /** Ends a pause, and starts it at once when it is down. */

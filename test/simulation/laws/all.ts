@@ -4,6 +4,8 @@ import { chartsLaw } from './charts.ts'
 import { effectsLaw } from './effects.ts'
 import type { Law } from './law.ts'
 import { mailboxesLaw } from './mailboxes.ts'
+import { registryLaw } from './registry.ts'
+import { stoppingLaw } from './stopping.ts'
 import { supervisingLaw } from './supervising.ts'
 import { timersLaw } from './timers.ts'
 import { transfersLaw } from './transfers.ts'
@@ -20,4 +22,6 @@ export const laws: readonly Law[] = [
   watchingLaw,
   mailboxesLaw,
   supervisingLaw,
+  registryLaw,
+  stoppingLaw,
 ]
