@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { AnyStateMachine, AnyTransitionDefinition, EventObject } from 'xstate'
 import { DefinitionInvalidError } from '../../core/errors.ts'
 import { fastCheck } from '../fast-check.ts'
@@ -140,11 +141,16 @@ class Search {
 }
 
 /** Tells configurations apart. Two that look alike are one: something may be missed, and is said to be. */
-const text = (value: unknown): string =>
-  JSON.stringify(value, (_, part: unknown) => {
-    if (typeof part === 'bigint') return `${part}n`
-    return part instanceof Map || part instanceof Set ? [...(part as Iterable<unknown>)] : part
-  })
+function text(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_, part: unknown) => {
+      if (typeof part === 'bigint') return `${part}n`
+      return part instanceof Map || part instanceof Set ? [...(part as Iterable<unknown>)] : part
+    })
+  } catch {
+    return inspect(value, { depth: 8 }) // a context that contains itself
+  }
+}
 
 const distinct = (events: readonly EventObject[]): readonly EventObject[] => [
   ...new Map(events.map((event) => [text(event), event])).values(),

@@ -1,4 +1,5 @@
-import { VirtualClock } from 'echelon/testing'
+import { child, supervisor } from 'echelon'
+import { createTestRuntime, VirtualClock } from 'echelon/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createActor, createMachine, setup, type AnyStateMachine, type EventObject } from 'xstate'
@@ -234,6 +235,18 @@ describe('coveringWalks', () => {
     expect(coveringWalks(machine, { maxConfigurations: 40 }).unreached).toEqual([])
   })
 
+  test('given a context that contains itself, then the states behind it are found', () => {
+    const looped: { self?: unknown } = {}
+    looped.self = looped
+    const machine = createMachine({
+      id: 'l',
+      context: { looped },
+      initial: 'a',
+      states: { a: { on: { go: 'b' } }, b: { on: { go: 'c' } }, c: {} },
+    })
+    expect(coveringWalks(machine).unreached).toEqual([])
+  })
+
   test('given a chart, then the walks are the same each time', () => {
     const options = { events: forces }
     expect(coveringWalks(door, options)).toEqual(coveringWalks(door, options))
@@ -273,17 +286,39 @@ describe('coverageOf', () => {
   })
 
   test('given a chart that moves at once and invokes another of the same id, when it starts, then each move of its own counts once', () => {
-    const child = createMachine({ id: 'm', initial: 'b', states: { b: { always: 'c' }, c: {} } })
-    const parent = setup({ actors: { child } }).createMachine({
+    const other = createMachine({ id: 'm', initial: 'b', states: { b: { always: 'c' }, c: {} } })
+    const parent = setup({ actors: { other } }).createMachine({
       id: 'm',
       initial: 'a',
-      states: { a: { always: 'b' }, b: { invoke: { src: 'child' } }, c: {} },
+      states: { a: { always: 'b' }, b: { invoke: { src: 'other' } }, c: {} },
     })
     const coverage = coverageOf(parent)
     coverage.walk([])
     const { states, transitions } = coverage.report()
     expect(states.reached.map(({ id, count }) => [id, count])).toEqual([['m.b', 1]])
     expect(transitions.reached.map(({ name, count }) => [name, count])).toEqual([['m.a: always -> m.b', 1]])
+  })
+
+  test('given an actor of the runtime, when its walk is told to it, then its coverage is that of the walk', async () => {
+    const walk = fc.sample(walksOf(order), { seed: 2, numRuns: 20 }).reduce((a, b) => (a.length > b.length ? a : b))
+    const [said, seen] = [coverageOf(order), coverageOf(order)]
+    said.walk(walk)
+    await using world = await createTestRuntime()
+    const shop = supervisor('shop', { children: [child(order, { restart: 'temporary', inspect: seen.inspect })] })
+    const root = world.runtime.spawn(shop)
+    await world.settle()
+    const ref = world.runtime.ref(`${root.path}/order`, order)!
+    for (const step of walk) {
+      if (step.kind === 'wait') await world.advance(step.ms)
+      else if (step.event.type === 'order.due') void ref.ask({ type: 'order.due' })
+      else ref.tell(step.event as { type: 'order.pay'; cents: number }) // the events of a walk are those of the protocol
+      await world.settle()
+    }
+
+    const { transitions, states } = seen.report()
+    expect(transitions).toEqual(said.report().transitions)
+    expect(states.reached.map(({ id }) => id)).toEqual(said.report().states.reached.map(({ id }) => id))
+    expect(transitions.reached.length).toBeGreaterThan(1)
   })
 
   test('given a chart with invoked work, when nothing ran, then the report says what only that work brings about', () => {
