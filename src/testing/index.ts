@@ -20,10 +20,12 @@ export {
   crash,
   heal,
   partition,
+  replayProperty,
   send,
   type ActorPropertyOptions,
   type Command,
   type CommandPlan,
+  type CommandScenario,
 } from './simulation/property.ts'
 export {
   callsTool,

@@ -4,11 +4,12 @@ import type { AnyDefinition } from '../../actors/definition.ts'
 import type { MessageOf, Protocol } from '../../actors/protocol.ts'
 import { perWorld } from './calls.ts'
 import type { Deviation } from './decisions.ts'
-import { SimulationFailedError } from './errors.ts'
+import { SimulationCaseError, SimulationFailedError } from './errors.ts'
 import { failureText } from './report.ts'
 import { runWorld, type RunOptions } from './run-world.ts'
 import { nameOf, type Scenario } from './scenario.ts'
-import { runOptionsOf, type SimulateOptions } from './simulate.ts'
+import { caseOf, replay, runOptionsOf, type Replay, type SimulateOptions } from './simulate.ts'
+import { writeCase, type SimulationCase } from './simcase.ts'
 import type { StrategyName } from './strategy.ts'
 import type { World } from './world.ts'
 
@@ -38,7 +39,12 @@ export interface ActorPropertyOptions<Model> extends Pick<
   readonly end?: (world: World, model: Model) => void | Promise<void>
   /** Commands in one world at most. Default 20. */
   readonly maxCommands?: number
+  /** Where a failure is written to, the smallest that was found last: for `replayProperty`. Default nowhere. */
+  readonly folder?: string
 }
+
+/** A scenario whose commands say what is done: what its own `run` does comes before them. */
+export type CommandScenario = Omit<Scenario, 'run'> & Partial<Pick<Scenario, 'run'>>
 
 /** One command with its argument. */
 interface Done {
@@ -63,31 +69,55 @@ export interface CommandPlan {
  * @throws {DependencyMissingError} `DEPENDENCY_MISSING` without fast-check.
  */
 export function actorProperty<Model = undefined>(
-  scenario: Omit<Scenario, 'run'> & Partial<Pick<Scenario, 'run'>>,
+  scenario: CommandScenario,
   options: ActorPropertyOptions<Model>,
 ): IAsyncPropertyWithHooks<[CommandPlan]> {
   const fc = fastCheck()
   const run = runOptionsOf(options)
   return fc.asyncProperty(planArbitrary(fc, options), async (plan) => {
-    const played: Scenario = { ...scenario, run: (world) => play(world, scenario, options, plan) }
+    const played = playing(scenario, options, plan.commands)
     const given = { seed: plan.seed, strategy: plan.strategy, deviations: plan.deviations }
     const result = await runWorld(played, given, run)
     plan.came = result.deviations
     if (result.violation === undefined) return
-    await failProperty(played, plan, run)
+    await failProperty(played, plan, run, options)
   })
 }
+
+/**
+ * Runs the world of a case that a property wrote, with its commands. It says how that went, as `replay`.
+ * @throws {SimulationCaseError} `SIMULATION_CASE` for a case of something else, or with a command that there is not.
+ */
+export function replayProperty<Model = undefined>(
+  scenario: CommandScenario,
+  options: ActorPropertyOptions<Model>,
+  found: SimulationCase,
+): Promise<Replay> {
+  const done = (found.commands ?? []).map(({ name, argument }) => {
+    const index = options.commands.findIndex((command) => command.name === name)
+    if (index < 0) throw new SimulationCaseError('replayProperty', `there is no command '${name}'`)
+    return { index, argument }
+  })
+  return replay(playing(scenario, options, done), found)
+}
+
+/** The scenario in which these commands are what is done. */
+const playing = <Model>(
+  scenario: CommandScenario,
+  options: ActorPropertyOptions<Model>,
+  commands: readonly Done[],
+): Scenario => ({ ...scenario, run: (world) => play(world, scenario, options, commands) })
 
 async function play<Model>(
   world: World,
   { run }: Partial<Pick<Scenario, 'run'>>,
   { commands, model, end }: ActorPropertyOptions<Model>,
-  plan: CommandPlan,
+  done: readonly Done[],
 ): Promise<void> {
   // Whoever gives no model has one that is undefined.
   const state = model?.() as Model
   await run?.(world)
-  for (const { index, argument } of plan.commands) {
+  for (const { index, argument } of done) {
     const command = commands[index]
     if (command === undefined || command.check?.(state) === false) continue
     world.note(command.name)
@@ -95,22 +125,31 @@ async function play<Model>(
   }
   if (end === undefined) return
   world.calm()
+  world.network.heal()
   await Promise.all(world.nodes.map((node) => node.mend()))
   await end(world, state)
 }
 
-async function failProperty(scenario: Scenario, plan: CommandPlan, run: RunOptions): Promise<never> {
+async function failProperty<Model>(
+  scenario: Scenario,
+  plan: CommandPlan,
+  run: RunOptions,
+  { folder, commands }: ActorPropertyOptions<Model>,
+): Promise<never> {
   const result = await runWorld(scenario, { ...plan, deviations: plan.came }, { ...run, keepTrace: true })
   const size = plan.came?.length ?? 0
+  const named = plan.commands.map(({ index, argument }) => ({ name: commands[index]?.name ?? '', argument }))
+  const file =
+    folder === undefined ? undefined : writeCase(folder, { ...caseOf(scenario, plan, result, run), commands: named })
   const report = failureText({
     scenario: nameOf(scenario),
     result,
     worlds: 1,
     shrinkRuns: 0,
     firstSize: size,
-    file: undefined,
+    file,
   })
-  throw new SimulationFailedError(result.violation?.invariant ?? '', report, undefined, result.violation?.error)
+  throw new SimulationFailedError(result.violation?.invariant ?? '', report, file, result.violation?.error)
 }
 
 /** Context of a plan: what fast-check knows of how its commands were made. */

@@ -27,6 +27,8 @@ const caseSchema = z.strictObject({
   strategy: z.enum(['fifo', 'random', 'pct', 'procrastinate', 'sticky']).optional(),
   deviations: z.array(deviationSchema),
   faults: z.custom<FaultPlan>((given) => typeof given === 'object' && given !== null && 'rates' in given),
+  /** Of a property: its commands by name, with what they were given, as JSON. */
+  commands: z.array(z.strictObject({ name: z.string(), argument: z.unknown().optional() })).optional(),
   maxMs: z.number().optional(),
   settleMs: z.number().optional(),
   strict: z.boolean().optional(),

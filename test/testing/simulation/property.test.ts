@@ -1,6 +1,21 @@
+import { mkdtempSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { actorProperty, advance, crash, faults, messagesOf, partition, heal, send } from 'echelon/testing'
+import {
+  actorProperty,
+  advance,
+  crash,
+  faults,
+  heal,
+  messagesOf,
+  partition,
+  readCase,
+  replayProperty,
+  send,
+  type ActorPropertyOptions,
+} from 'echelon/testing'
 import { counter } from './actors.ts'
 
 interface Model {
@@ -116,4 +131,25 @@ test('given no property that is broken, then each run is another world', async (
   )
 
   expect(seeds.size).toBeGreaterThan(15)
+})
+
+test('given a property with a folder, then its smallest failure is written last, and replays', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'echelon-property-'))
+  const scenario = { name: 'written', nodes }
+  const options: ActorPropertyOptions<Model> = {
+    commands,
+    model,
+    folder,
+    end: (_world, { total }) => {
+      if (total >= 7) throw new Error(`${total} is seven or more`)
+    },
+  }
+  await foundIn(fc.assert(actorProperty(scenario, options), { seed: 3, numRuns: 200 }))
+  const found = readCase(path.join(folder, readdirSync(folder)[0] ?? ''))
+  const replayed = await replayProperty(scenario, options, found)
+
+  expect(found.message).toBe('7 is seven or more')
+  expect(found.commands).toEqual([{ name: 'tell counter a', argument: { type: 'counter.add', by: 7 } }])
+  expect([replayed.isSame, replayed.isExact]).toEqual([true, true])
+  expect(() => replayProperty(scenario, { ...options, commands: [] }, found)).toThrow(/no command 'tell counter a'/)
 })
