@@ -19,7 +19,7 @@ import {
   type Move,
 } from './chart.ts'
 import { invokedBy, nameOf, statesOf, transitionsOf } from './coverage.ts'
-import type { Walk, WalkStep } from './walks.ts'
+import type { EventsOf, Walk, WalkStep } from './walks.ts'
 
 export interface CoveringOptions extends ChartOptions {
   /** Configurations (states, context and timers) to look at before giving up. Default 2,000. */
@@ -36,9 +36,9 @@ export interface Unreached {
   readonly why: string
 }
 
-export interface CoveringWalks {
+export interface CoveringWalks<E extends EventObject = EventObject> {
   /** Together they take every transition and are in every state that was reached, each by a shortest way that was found. */
-  readonly walks: readonly Walk[]
+  readonly walks: readonly Walk<E>[]
   readonly unreached: readonly Unreached[]
 }
 
@@ -57,7 +57,7 @@ interface Node {
  * at configurations breadth first, those first whose states were seen least.
  * @throws {DefinitionInvalidError} `DEFINITION_INVALID`
  */
-export function coveringWalks(of: Charted, options: CoveringOptions = {}): CoveringWalks {
+export function coveringWalks<C extends Charted>(of: C, options: CoveringOptions = {}): CoveringWalks<EventsOf<C>> {
   const { maxConfigurations = 2_000, samples = 10 } = options
   for (const [name, bound] of Object.entries({ maxConfigurations, samples }))
     if (!Number.isSafeInteger(bound) || bound < 1)
@@ -68,7 +68,8 @@ export function coveringWalks(of: Charted, options: CoveringOptions = {}): Cover
   const search = new Search(machine, distinct(bodies))
   const isDone = search.run(options.input, maxConfigurations)
   return {
-    walks: cover(search.found),
+    // The bodies are drawn from what the types were made of.
+    walks: cover(search.found) as readonly Walk<EventsOf<C>>[],
     unreached: unreached(machine, events, search, isDone ? undefined : maxConfigurations),
   }
 }

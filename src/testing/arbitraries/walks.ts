@@ -1,5 +1,6 @@
 import type { Arbitrary, Random, Stream, Value } from 'fast-check'
-import type { AnyStateMachine, EventObject } from 'xstate'
+import type { AnyStateMachine, EventFrom, EventObject } from 'xstate'
+import type { Protocol } from '../../actors/protocol.ts'
 import { DefinitionInvalidError } from '../../core/errors.ts'
 import { fastCheck } from '../fast-check.ts'
 import {
@@ -18,11 +19,19 @@ import {
   type Move,
   type Position,
 } from './chart.ts'
+import type { SentOf } from './messages.ts'
 
 /** One thing that happens to a chart: it is sent an event, or time passes until its next timer is due. */
-export type WalkStep =
-  { readonly kind: 'send'; readonly event: EventObject } | { readonly kind: 'wait'; readonly ms: number }
-export type Walk = readonly WalkStep[]
+export type WalkStep<E extends EventObject = EventObject> =
+  { readonly kind: 'send'; readonly event: E } | { readonly kind: 'wait'; readonly ms: number }
+export type Walk<E extends EventObject = EventObject> = readonly WalkStep<E>[]
+
+/** The events of a chart: those of its machine, or what its actor can be sent. What `events` adds is not in the type. */
+export type EventsOf<C extends Charted> = C extends AnyStateMachine
+  ? EventFrom<C>
+  : C extends { readonly protocol: infer P extends Protocol }
+    ? SentOf<P, keyof P & string>
+    : EventObject
 
 export interface WalksOptions extends ChartOptions {
   /** Default 20. */
@@ -36,7 +45,7 @@ export interface WalksOptions extends ChartOptions {
  * a shorter one in which each event still takes a transition. Guards and assignments run while walks are drawn; actions and invoked actors do not.
  * @throws {DefinitionInvalidError} `DEFINITION_INVALID`
  */
-export function walksOf(of: Charted, options: WalksOptions = {}): Arbitrary<Walk> {
+export function walksOf<C extends Charted>(of: C, options: WalksOptions = {}): Arbitrary<Walk<EventsOf<C>>> {
   const fc = fastCheck()
   const { maxSteps = 20 } = options
   if (!Number.isSafeInteger(maxSteps) || maxSteps < 1)
@@ -75,7 +84,8 @@ export function walksOf(of: Charted, options: WalksOptions = {}): Arbitrary<Walk
       return new fc.Value(steps, drawn)
     }
   }
-  return new Walks()
+  // The events are drawn from what the types were made of.
+  return new Walks() as Arbitrary<unknown> as Arbitrary<Walk<EventsOf<C>>>
 }
 
 /** A step with what its event shrinks by. */

@@ -1,12 +1,13 @@
 import { child, supervisor } from 'echelon'
 import { createTestRuntime, VirtualClock } from 'echelon/testing'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { createActor, createMachine, setup, type AnyStateMachine, type EventObject } from 'xstate'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { createActor, createMachine, setup, type AnyStateMachine, type EventFrom, type EventObject } from 'xstate'
 import { DefinitionInvalidError } from '../../../src/core/errors.ts'
 import { machineOf } from '../../../src/testing/arbitraries/chart.ts'
 import { coverageOf } from '../../../src/testing/arbitraries/coverage.ts'
 import { coveringWalks } from '../../../src/testing/arbitraries/covering-walks.ts'
+import type { SentOf } from '../../../src/testing/arbitraries/messages.ts'
 import { walksOf, type Walk } from '../../../src/testing/arbitraries/walks.ts'
 import { door, job, order } from './charts.ts'
 
@@ -92,7 +93,7 @@ describe('walksOf', () => {
   })
 
   test('given any walk that shrinks, then each of its events still takes a transition', () => {
-    const seen: Walk[] = []
+    const seen: Walk<EventFrom<typeof door>>[] = []
     const property = fc.property(walksOf(door, { events: forces }), (walk) => {
       seen.push(walk)
       return walk.length < 5
@@ -102,7 +103,7 @@ describe('walksOf', () => {
     for (const walk of seen) {
       for (const [i, step] of walk.entries()) {
         const before = play(door, walk.slice(0, i)).getSnapshot()
-        if (step.kind === 'send') expect(before.can(step.event as { type: 'knock' })).toBe(true)
+        if (step.kind === 'send') expect(before.can(step.event)).toBe(true)
       }
     }
   })
@@ -149,6 +150,14 @@ describe('walksOf', () => {
   test('given a seed, when walks are drawn twice, then they are the same', () => {
     const draw = (): Walk[] => fc.sample(walksOf(order), { seed: 5, numRuns: 10 })
     expect(draw()).toEqual(draw())
+  })
+
+  test('given a chart, then its walks have its events, and those of an actor what can be sent to it', () => {
+    expectTypeOf(walksOf(door)).toEqualTypeOf<fc.Arbitrary<Walk<EventFrom<typeof door>>>>()
+    expectTypeOf(walksOf(order)).toEqualTypeOf<
+      fc.Arbitrary<Walk<SentOf<typeof order.protocol, keyof typeof order.protocol>>>
+    >()
+    expectTypeOf(coveringWalks(door).walks).toEqualTypeOf<readonly Walk<EventFrom<typeof door>>[]>()
   })
 
   test('given maxSteps, when walks are drawn, then none is longer', () => {
@@ -311,7 +320,7 @@ describe('coverageOf', () => {
     for (const step of walk) {
       if (step.kind === 'wait') await world.advance(step.ms)
       else if (step.event.type === 'order.due') void ref.ask({ type: 'order.due' })
-      else ref.tell(step.event as { type: 'order.pay'; cents: number }) // the events of a walk are those of the protocol
+      else ref.tell(step.event)
       await world.settle()
     }
 
