@@ -28,15 +28,16 @@ export function clientOf<D extends AnyDefinition>(
     const ref = find(runtime)
     if (ref === undefined) throw new NodeDownError(node.name, `${name}, which is not there`)
     // A ref takes whatever its protocol says; the caller's types see to that.
-    return ref as unknown as PlainRef
+    return ref
   }
   const tellDurably = async (what: string, message: Message, id: string): Promise<void> => {
-    const path = await world.fromZone(node, what, async (runtime) => {
+    const { zone } = node
+    await world.fromZone(node, what, async (runtime) => {
       const ref = plain(runtime)
       await ref.tell(message, { durable: true, id })
-      return ref.path
+      // Here and now: until the client hears of it, the disk may be lost.
+      if (node.zone === zone) world.acknowledged(node, ref.path, id)
     })
-    world.acknowledged(node, path, id)
   }
   const client: Omit<PlainRef, 'path'> = {
     tell: (message, options) => {

@@ -13,6 +13,8 @@ const slowMs = [5, 300, 30_000]
 /** Milliseconds that a disk stays full, by degree; 0: it is full once. */
 const fullMs = [0, 2000, 60_000]
 const location = 'simulated disk'
+/** The lease of whoever may write to a journal in memory. */
+const writer = 'writer'
 
 /** What a disk tells the world that it is in. */
 export interface DiskObserver {
@@ -108,6 +110,9 @@ class SimulatedJournal implements Journal {
   readonly #zone: Zone
   readonly #host: JournalHost
   readonly #inner: Journal
+  /** What it opened, and the right to write to it: another process may take either away. */
+  readonly #store: MemoryStore
+  readonly #epoch: number
   #pending: Pending[] = []
   #isCommitting = false
   #broken: Error | undefined
@@ -120,6 +125,8 @@ class SimulatedJournal implements Journal {
     this.#zone = zone
     this.#host = host
     this.#inner = inner
+    this.#store = disk.store
+    this.#epoch = disk.store.epochOf(writer)
     this.#label = `disk ${zone.name}`
     this.maxEntryBytes = inner.maxEntryBytes
     zone.onDeath(() => {
@@ -161,7 +168,7 @@ class SimulatedJournal implements Journal {
     for (const pending of batch) {
       try {
         await this.#inner.append(pending.appends)
-        this.#observer.written(pending.appends)
+        if (this.#isThere) this.#observer.written(pending.appends)
         settle.push(pending.resolve)
       } catch (error) {
         settle.push(() => {
@@ -220,8 +227,14 @@ class SimulatedJournal implements Journal {
     this.#keep(waiting.slice(0, kept))
   }
 
+  /** Whether what it opened is still what is on the disk. */
+  get #isThere(): boolean {
+    return this.#store === this.#disk.store
+  }
+
   /** On disk, whether anybody learns of it or not. What the journal would have refused is not. */
   #keep(batch: readonly Pending[]): void {
+    if (!this.#isThere || this.#store.epochOf(writer) !== this.#epoch) return
     for (const { appends } of batch) {
       try {
         this.#disk.store.write(appends)

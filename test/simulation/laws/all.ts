@@ -1,10 +1,12 @@
 import { journalLaw } from './journal.ts'
 import { askingLaw } from './asking.ts'
 import { chartsLaw } from './charts.ts'
+import { disksLaw } from './disks.ts'
 import { effectsLaw } from './effects.ts'
 import type { Law } from './law.ts'
 import { mailboxesLaw } from './mailboxes.ts'
 import { registryLaw } from './registry.ts'
+import { replacedLaws } from './replaced.ts'
 import { stoppingLaw } from './stopping.ts'
 import { supervisingLaw } from './supervising.ts'
 import { timersLaw } from './timers.ts'
@@ -24,4 +26,6 @@ export const laws: readonly Law[] = [
   supervisingLaw,
   registryLaw,
   stoppingLaw,
+  disksLaw,
+  ...replacedLaws,
 ]
