@@ -27,6 +27,7 @@ import { createActor } from 'xstate'
 import { loadPino } from '../src/runtime/log.ts'
 import { durableProvocations } from './support/durable-provocations.ts'
 import { pages, readPage, repositoryRoot } from './support/markdown.ts'
+import { simulationProvocations } from './support/simulation-provocations.ts'
 
 /*
  * Bad input of every kind, one provocation for each error code and each reason of a dead letter. Whoever adds one finds
@@ -125,6 +126,7 @@ type Provoke = (t: TestRuntime) => unknown
 
 const provocations: Readonly<Record<string, Provoke>> = {
   ...durableProvocations,
+  ...simulationProvocations,
   ACTOR_NOT_FOUND: (t) => thrown(() => t.runtime.lookup(echo)),
   ANSWER_INVALID: (t) => rejection(t, t.runtime.spawn(echo).ask({ type: 'wrong' })),
   ASK_CANCELLED: (t) => rejection(t, t.runtime.spawn(echo).ask({ type: 'never' }, { signal: AbortSignal.abort() })),
