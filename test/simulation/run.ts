@@ -20,7 +20,13 @@ import { runProcesses } from './campaign/processes.ts'
 import type { Tally } from './campaign/slice.ts'
 import { laws } from './laws/all.ts'
 
+// A value that begins with a dash has to be joined to its option.
+const args = process.argv.slice(2)
+const flagsAt = args.indexOf('--node-flags')
+if (flagsAt >= 0) args.splice(flagsAt, 2, `--node-flags=${args[flagsAt + 1] ?? ''}`)
+
 const { values } = parseArgs({
+  args,
   options: {
     worlds: { type: 'string', default: '50000' },
     seed: { type: 'string', default: '1' },
