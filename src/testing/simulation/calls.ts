@@ -99,7 +99,7 @@ export class Calls {
           })
       } catch (error) {
         answer(travelMs, () => {
-          reject(error as Error)
+          reject(error)
         })
       }
     }

@@ -45,7 +45,7 @@ export function clientOf<D extends AnyDefinition>(
       if (options?.durable === true) return tellDurably(what, message, options.id ?? world.nextMessageId())
       // As a message to a machine that is down: nobody learns of it.
       if (node.runtime === undefined) world.trace.add(world.kernel.nowMs, node.name, name, `lost ${message.type}`)
-      else node.run((runtime) => plain(runtime).tell(message))
+      else void node.run((runtime) => plain(runtime).tell(message))
       return undefined
     },
     ask: (question, options) =>

@@ -1,3 +1,4 @@
+/* eslint-disable no-restricted-imports, no-restricted-properties, no-restricted-globals -- these are what it replaces */
 import childProcess from 'node:child_process'
 import crypto from 'node:crypto'
 import dgram from 'node:dgram'
@@ -65,6 +66,9 @@ function virtual(holder: object, name: string, inWorld: (zone: Zone, ...args: ne
   put(table, name, Object.assign(patched, real))
 }
 
+// The compiler takes it that a function is not called with `new`.
+const isNew = (target: unknown): boolean => target !== undefined
+
 /** Refuses a function while code of a world runs. */
 function refused(holder: object, names: readonly string[], kind: string): void {
   const table = holder as Holder
@@ -74,7 +78,7 @@ function refused(holder: object, names: readonly string[], kind: string): void {
     const patched = function patched(this: unknown, ...args: never[]): unknown {
       const { host } = active
       if (host?.current === undefined)
-        return new.target === undefined ? Reflect.apply(real, this, args) : Reflect.construct(real, args, new.target)
+        return isNew(new.target) ? Reflect.construct(real, args, new.target) : Reflect.apply(real, this, args)
       const stack = new Error('here').stack ?? ''
       // Loading a module reads files; that is Node's own business.
       if (!isUsersCall(stack)) return Reflect.apply(real, this, args)

@@ -5,6 +5,7 @@ import { unwatched } from './escapes.ts'
 import type { Zone } from './zone.ts'
 
 /** Saved before anybody can put something else in its place. */
+// eslint-disable-next-line no-restricted-globals -- a world goes on by the real event loop, whatever stands in for it
 const realSetImmediate = setImmediate
 
 /** Of those that are due at one time, so many may be next. */
@@ -160,7 +161,7 @@ export class SimulationKernel {
         try {
           step = this.#begin(untilMs)
         } catch (error) {
-          reject(error as Error)
+          reject(error)
         }
       }
       const end = (): void => {

@@ -193,7 +193,7 @@ export class SimulatedNode {
    */
   crash(why: string): void {
     const zone = this.#zone
-    if (zone === undefined || !zone.isAlive) return
+    if (!zone?.isAlive) return
     this.#note(`crashes: ${why}`)
     this.#down(zone)
     this.#hurtDisk()

@@ -118,7 +118,7 @@ export class Pipe {
     const { direction } = end
     const to = this.#other(end)
     const { kernel } = this.#world
-    if (to === undefined || to.handlers === undefined || direction.isMoving || direction.waiting.length === 0) return
+    if (to?.handlers === undefined || direction.isMoving || direction.waiting.length === 0) return
     if (this.#network.isCut(end.zone.name, to.zone.name) || this.#isSilent || this.#isBroken) return
     direction.isMoving = true
     const waitMs = Math.max(0, direction.stalledUntilMs - kernel.nowMs)

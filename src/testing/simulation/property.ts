@@ -165,7 +165,7 @@ function planArbitrary<Model>(fc: FastCheck, options: ActorPropertyOptions<Model
   const { commands, maxCommands = 20, strategy } = options
   const one = commands.map((command, index) =>
     // An argument that is not asked for is undefined.
-    ((command.argument ?? fc.constant(undefined)) as Arbitrary<unknown>).map((argument) => ({ index, argument })),
+    (command.argument ?? fc.constant(undefined)).map((argument) => ({ index, argument })),
   )
   const lists = fc.array(fc.oneof(...one), { maxLength: maxCommands, size: 'max' })
   class PlanArbitrary extends fc.Arbitrary<CommandPlan> {

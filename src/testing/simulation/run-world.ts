@@ -214,7 +214,7 @@ export async function drive(
       },
     )
   })
-  while (!isOver(state) && world.violation === undefined) {
+  while (!isOver(state) && !isBroken(world)) {
     const step = await stepOf(world, untilMs)
     if (step === 'nothing' && !(await waitOutside(world))) {
       const problem = kernel.nextDueMs === undefined ? stuck : `not at its end after ${maxMs} ms of the world`
@@ -224,7 +224,8 @@ export async function drive(
   }
 }
 
-// What a closure changes is unknown to the compiler.
+// What others change meanwhile is unknown to the compiler.
+const isBroken = ({ violation }: SimulatedWorld): boolean => violation !== undefined
 const isOver = (state: { readonly isOver: boolean }): boolean => state.isOver
 
 const stuck =

@@ -32,7 +32,16 @@ export const nodeOptionsOf = (given: readonly AnyDefinition[] | NodeOptions): No
 
 /** The names of what a campaign has to come by. */
 export const sometimesOf = ({ sometimes = [] }: Scenario): readonly string[] =>
-  Array.isArray(sometimes) ? sometimes : Object.keys(sometimes)
+  isList(sometimes) ? sometimes : Object.keys(sometimes)
+
+/** Conditions by name, looked at after each step; those that are only named are said by the scenario. */
+export const conditionsOf = ({
+  sometimes = [],
+}: Scenario): readonly (readonly [string, (world: World) => boolean])[] =>
+  isList(sometimes) ? [] : Object.entries(sometimes)
+
+// Array.isArray does not know readonly arrays.
+const isList = (given: NonNullable<Scenario['sometimes']>): given is readonly string[] => Array.isArray(given)
 
 /** What has to hold, with those checks that are plain functions made invariants. */
 export function invariantsOf({ always: held = [], eventually: late = [] }: Scenario): readonly Invariant[] {

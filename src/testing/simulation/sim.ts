@@ -205,7 +205,7 @@ class OpenSim implements Sim {
 
   /** The ref, whose promises drive the world. */
   #driving<D extends AnyDefinition>(ref: RefOf<D>): SimRef<D> {
-    const driving = new Proxy(ref as object, {
+    const driving = new Proxy(ref, {
       get: (target, key): unknown => {
         if (key === 'state') return stateOf(Reflect.get(target, 'snapshot'))
         const value: unknown = Reflect.get(target, key, target)

@@ -1,3 +1,4 @@
+/* eslint-disable no-restricted-imports -- this is the edge: a case is a file */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

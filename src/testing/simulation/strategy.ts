@@ -105,7 +105,7 @@ export function strategyOf(name: StrategyName, seed: Random): Strategy {
     case 'sticky':
       return sticky()
     default:
-      throw new DefinitionInvalidError('strategy', `there is no '${name satisfies never}'`)
+      throw new DefinitionInvalidError('strategy', `there is no '${String(name satisfies never)}'`)
   }
 }
 

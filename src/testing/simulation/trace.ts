@@ -1,3 +1,4 @@
+/* eslint-disable no-restricted-imports -- a hash is no chance */
 import { createHash, type Hash } from 'node:crypto'
 
 /** One thing that happened: when, in milliseconds of the world, where, and what. */

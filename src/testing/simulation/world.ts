@@ -7,7 +7,8 @@ import type { Random } from '../../core/random.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { ClientRef } from './client.ts'
 import { Calls } from './calls.ts'
-import { Decisions, type DecisionsOptions } from './decisions.ts'
+import type { Decisions } from './decisions.ts'
+import type { DecisionsOptions } from './decisions.ts'
 import { NodeDownError } from './errors.ts'
 import { lineOf } from './event-line.ts'
 import { ratesOf, type FaultPlan, type FaultRates } from './faults.ts'
@@ -16,7 +17,7 @@ import { SimulationKernel } from './kernel.ts'
 import { SimulatedNetwork } from './network.ts'
 import { SimulatedNode } from './node.ts'
 import { placeOf } from './where.ts'
-import { invariantsOf, nodeOptionsOf, type Scenario } from './scenario.ts'
+import { conditionsOf, invariantsOf, nodeOptionsOf, type Scenario } from './scenario.ts'
 import { Trace } from './trace.ts'
 import { Zone } from './zone.ts'
 
@@ -125,7 +126,7 @@ export class SimulatedWorld implements World {
   readonly outside: Zone
   readonly #nodes = new Map<string, SimulatedNode>()
   readonly #invariants: HeldInvariant[] = []
-  readonly #conditions: [string, (world: World) => boolean][]
+  readonly #conditions: ReturnType<typeof conditionsOf>
   readonly #reached = new Set<string>()
   readonly #downListeners = new Map<SimulatedNode, Set<() => void>>()
   readonly #externals = new Set<Promise<unknown>>()
@@ -159,8 +160,7 @@ export class SimulatedWorld implements World {
     this.kernel.add(this.outside)
     for (const [name, given] of Object.entries(scenario.nodes))
       this.#nodes.set(name, new SimulatedNode(this, name, nodeOptionsOf(given)))
-    const { sometimes = [] } = scenario
-    this.#conditions = Array.isArray(sometimes) ? [] : Object.entries(sometimes)
+    this.#conditions = conditionsOf(scenario)
     for (const invariant of [...invariants, ...invariantsOf(scenario)])
       this.#invariants.push({ name: invariant.name, probe: invariant.begin(this) })
   }
@@ -273,7 +273,7 @@ export class SimulatedWorld implements World {
         },
         (error: unknown) => {
           this.kernel.after(zone, `external ${reason}`, 0, () => {
-            reject(error as Error)
+            reject(error)
           })
         },
       )
@@ -352,19 +352,19 @@ export class SimulatedWorld implements World {
           },
           (error: unknown) => {
             settle(() => {
-              reject(error as Error)
+              reject(error)
             })
           },
         )
       } catch (error) {
         settle(() => {
-          reject(error as Error)
+          reject(error)
         })
       }
     })
   }
 
-  violate(invariant: string, message: string, error: unknown = undefined): void {
+  violate(invariant: string, message: string, error?: unknown): void {
     if (this.#violation !== undefined) return
     this.trace.add(this.nowMs, 'world', 'violation', `${invariant}: ${message}`)
     this.#violation = { invariant, message, error, step: this.kernel.steps, atMs: this.nowMs }
@@ -403,7 +403,7 @@ export class SimulatedWorld implements World {
   /** A process that was replaced while it was paused may still say something. */
   #isStale({ name, zone }: SimulatedNode): boolean {
     const { current } = this.kernel
-    return zone !== undefined && current !== undefined && current.name === name && current !== zone
+    return zone !== undefined && current?.name === name && current !== zone
   }
 
   written(node: SimulatedNode, appends: readonly Append[]): void {

@@ -1,3 +1,4 @@
+/* eslint-disable no-restricted-imports, no-restricted-properties, no-restricted-globals -- what becomes of them in a world is what is tested */
 import crypto from 'node:crypto'
 import { connect } from 'node:net'
 import { readFileSync } from 'node:fs'

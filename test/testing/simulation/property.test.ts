@@ -123,7 +123,7 @@ test('given a property that breaks by one fault, then the faults are shrunk to o
 test('given no property that is broken, then each run is another world', async () => {
   const seeds = new Set<number>()
   await fc.assert(
-    actorProperty<undefined>(
+    actorProperty(
       { name: 'worlds', nodes: {}, run: (world) => void seeds.add(world.random.int(2 ** 31)) },
       { commands: [advance(fc.constant(1))] },
     ),

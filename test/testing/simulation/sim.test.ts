@@ -1,3 +1,4 @@
+/* eslint-disable no-restricted-properties, no-restricted-globals -- in a world they are virtual */
 import * as z from 'zod'
 import { expect, test } from 'vitest'
 import { defineActor, message, question } from 'echelon'

@@ -1,3 +1,4 @@
+/* eslint-disable no-restricted-globals -- in a world they are virtual */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
