@@ -55,12 +55,34 @@ export {
   SimulationFailedError,
 } from './simulation/errors.ts'
 export { arbitraryOf, type ArbitraryOptions } from './arbitraries/schema.ts'
-export { invalidMessagesOf, messagesOf, type MessagesOptions } from './arbitraries/messages.ts'
-export { walksOf, type Walk, type WalksOptions, type WalkStep } from './arbitraries/walks.ts'
-export { coverageOf, type Coverage, type CoverageReport } from './arbitraries/coverage.ts'
-export { coveringWalks, type CoveringOptions, type CoveringWalks } from './arbitraries/covering-walks.ts'
-export { crashScripts, supervisionTrees, type CrashStep, type TreeSpec } from './arbitraries/supervision-trees.ts'
-export { buildTree, carryOut } from './arbitraries/build-tree.ts'
+export {
+  invalidMessagesOf,
+  messagesOf,
+  type MessagesOptions,
+  type SentOf,
+  type Speaker,
+} from './arbitraries/messages.ts'
+export type { Charted, ChartOptions } from './arbitraries/chart.ts'
+export { walksOf, type EventsOf, type Walk, type WalksOptions, type WalkStep } from './arbitraries/walks.ts'
+export { coverageOf, type Coverage, type CoverageReport, type Covered, type Tally } from './arbitraries/coverage.ts'
+export {
+  coveringWalks,
+  type CoveringOptions,
+  type CoveringWalks,
+  type Unreached,
+} from './arbitraries/covering-walks.ts'
+export {
+  crashScripts,
+  supervisionTrees,
+  type Behaviour,
+  type ChildNode,
+  type CrashHow,
+  type CrashStep,
+  type TreesOptions,
+  type TreeSpec,
+  type WorkerSpec,
+} from './arbitraries/supervision-trees.ts'
+export { buildTree, carryOut, treeWorkerProtocol } from './arbitraries/build-tree.ts'
 export { isLinearizable, pending, type Linearizability, type Operation, type SequentialModel } from './linearizable.ts'
 export {
   loadTest,
