@@ -14,7 +14,7 @@ export interface PlantedBug {
   readonly scenario: ScenarioName
   /** Names of the invariants that may break first: any of them says what is wrong. */
   readonly breaks: readonly string[]
-  /** Found within few schedules: part of the tests of every change. */
+  /** One of those that are looked for in the tests of every change. */
   readonly isQuick?: boolean
 }
 

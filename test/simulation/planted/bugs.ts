@@ -2,6 +2,7 @@ import type { PlantedBug } from './bug.ts'
 import { actorBugs } from './bugs/actors.ts'
 import { effectBugs } from './bugs/effects.ts'
 import { journalBugs } from './bugs/journal.ts'
+import { runtimeBugs } from './bugs/runtime.ts'
 import { supervisionBugs } from './bugs/supervision.ts'
 import { timerBugs } from './bugs/timers.ts'
 
@@ -9,7 +10,8 @@ import { timerBugs } from './bugs/timers.ts'
 export const bugs: readonly PlantedBug[] = [
   ...journalBugs,
   ...effectBugs,
-  ...supervisionBugs,
   ...timerBugs,
+  ...supervisionBugs,
   ...actorBugs,
+  ...runtimeBugs,
 ]

@@ -12,6 +12,7 @@ const fenced = { scenario: 'fencing', breaks: ['nothingOfAnOldIncarnation'] } as
 export const actorBugs: readonly PlantedBug[] = [
   {
     id: 'forget-unwatch',
+    isQuick: true,
     what: 'who stops to watch an actor is told of its end all the same',
     file: watching,
     find: '    takeBack(one)\n    watching?.delete(one)',
@@ -116,6 +117,7 @@ export const actorBugs: readonly PlantedBug[] = [
   },
   {
     id: 'zombie-tells',
+    isQuick: true,
     what: 'what the handler of a killed incarnation tells is delivered',
     file: 'src/actors/delivery.ts',
     find: "    zombie(sender.cell, 'tell')\n    return\n",

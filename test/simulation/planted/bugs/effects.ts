@@ -24,6 +24,7 @@ export const effectBugs: readonly PlantedBug[] = [
   },
   {
     id: 'doubt-runs-again',
+    isQuick: true,
     what: 'an effect of which nobody knows whether it ran is run again without asking',
     file: effects,
     find: 'before === undefined || idempotent ?',
@@ -66,5 +67,15 @@ export const effectBugs: readonly PlantedBug[] = [
     replace: 'const id = givenId ?? freshSeed()',
     scenario: 'relay',
     breaks: ['run'],
+  },
+  {
+    id: 'race-order-lost',
+    what: 'effects that ran side by side come back in the order in which they are asked for, not in that of the journal',
+    file: 'src/actors/durable/script.ts',
+    find: 'ended.resolve = resolve\n      this.#pump()',
+    replace:
+      'ended.resolve = resolve\n      this.#next += 1\n      this.#isPumping = true\n      resolve(ended.outcome)',
+    scenario: 'races',
+    breaks: ['run', 'I2 no acknowledged message is lost, and none is handled twice'],
   },
 ]

@@ -30,6 +30,7 @@ export const journalBugs: readonly PlantedBug[] = [
   },
   {
     id: 'ack-refused',
+    isQuick: true,
     what: 'a message is acknowledged though the disk refused it',
     file: record,
     find: 'for (const output of outputs) output.refuse(error)',
@@ -99,5 +100,23 @@ export const journalBugs: readonly PlantedBug[] = [
     replace: 'of pending',
     scenario: 'inbox',
     breaks: ['handled in the order of the journal', 'eachOnceAndInOrder'],
+  },
+  {
+    id: 'lost-work-not-woken',
+    what: 'an actor whose journal was full when it wrote that it is done counts as done',
+    file: 'src/runtime/durable/waker.ts',
+    find: 'const hasWork = isLost || ledger.wakeAtMs(0) !== null',
+    replace: 'const hasWork = ledger.wakeAtMs(0) !== null',
+    scenario: 'retries',
+    breaks: [isKept],
+  },
+  {
+    id: 'goes-on-after-lost-write',
+    what: 'an actor whose write failed goes on with what the disk does not have',
+    file: record,
+    find: '    else this.cell.loseJournal(error)\n',
+    replace: '',
+    scenario: 'register',
+    breaks: ['run'],
   },
 ]

@@ -9,6 +9,7 @@ const asErlang = { scenario: 'supervision', breaks: ['asErlangDoes'] } as const
 export const supervisionBugs: readonly PlantedBug[] = [
   {
     id: 'intensity-off-by-one',
+    isQuick: true,
     what: 'one restart more than the intensity allows is borne',
     file: window,
     find: 'if (this.#pastMs.length < restarts) {',

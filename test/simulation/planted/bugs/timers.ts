@@ -16,6 +16,7 @@ export const timerBugs: readonly PlantedBug[] = [
   },
   {
     id: 'timer-twice-after-restore',
+    isQuick: true,
     what: 'a timer that rang is set again when its actor is brought back',
     file: 'src/actors/durable/recovery.ts',
     find: 'ledger.handled(body, atMs, turn.timers)',

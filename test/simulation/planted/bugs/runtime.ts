@@ -1,0 +1,135 @@
+import type { PlantedBug } from '../bug.ts'
+
+const store = 'src/journal/memory-store.ts'
+const written = {
+  scenario: 'streams',
+  breaks: [
+    'whatIsAcknowledgedIsWhereItWasToBe',
+    'I2 no acknowledged message is lost, and none is handled twice',
+    'run',
+  ],
+} as const
+const decided = { scenario: 'authority', breaks: ['nobodyExceedsAuthority'] } as const
+const closed = { scenario: 'shutdown', breaks: ['nothingIsLostInAShutdown', 'shutdown', 'run'] } as const
+
+/** What all actors of a node share: the store, the end of the runtime, names, memory, authority. */
+export const runtimeBugs: readonly PlantedBug[] = [
+  {
+    id: 'forget-expected-seq',
+    what: 'an append is taken though the stream has grown since its writer looked',
+    file: store,
+    find: 'if (head.lastSeq !== end) throw',
+    replace: 'if (head.lastSeq < end) throw',
+    ...written,
+  },
+  {
+    id: 'stale-epoch-accepted',
+    isQuick: true,
+    what: 'who has been replaced as the writer of a journal still writes',
+    file: store,
+    find: 'if (current !== epoch) throw',
+    replace: 'if (current < epoch) throw',
+    ...written,
+  },
+  {
+    id: 'compaction-one-too-many',
+    what: 'compaction removes the first entry after the snapshot too',
+    file: store,
+    find: 'seq <= covered) + 1)',
+    replace: 'seq <= covered) + 2)',
+    ...written,
+  },
+  {
+    id: 'drain-does-not-wait',
+    what: 'a shutdown does not wait for what is queued and running',
+    file: 'src/runtime/shutdown.ts',
+    find: 'return this.#drain(signal)',
+    replace: 'return undefined',
+    ...closed,
+  },
+  {
+    id: 'tree-is-not-stopped',
+    what: 'a shutdown closes without stopping the tree',
+    file: 'src/runtime/shutdown.ts',
+    find: 'return this.#stopTree(signal, reason)',
+    replace: 'return undefined',
+    ...closed,
+  },
+  {
+    id: 'journal-closed-before-drain',
+    what: 'the journal is closed while actors still finish what they are at',
+    file: 'src/runtime/runtime.ts',
+    find: "this.#shutdown.on('close', 'journal', ",
+    replace: "this.#shutdown.on('drain', 'journal', ",
+    ...closed,
+  },
+  {
+    id: 'name-not-released',
+    what: 'the name of an actor that has ended stays taken',
+    file: 'src/runtime/registry.ts',
+    find: 'cellBehind(ref)?.onEnd(release) ?? (() => true)',
+    replace: '() => true',
+    scenario: 'registry',
+    breaks: ['theNameLeadsToItsHolder'],
+  },
+  {
+    id: 'name-released-twice',
+    what: 'who gave up a name long ago and says so again takes it from its next holder',
+    file: 'src/runtime/registry.ts',
+    find: 'if (forget()) this.#byName.delete(name)',
+    replace: 'forget()\n      this.#byName.delete(name)',
+    scenario: 'registry',
+    breaks: ['theNameLeadsToItsHolder'],
+  },
+  {
+    id: 'passivates-at-work',
+    what: 'an actor leaves memory while it is at a message and others wait',
+    file: 'src/runtime/durable/passivation.ts',
+    find: 'if (!cell.isQuiet || !isQuiet ||',
+    replace: 'if (!isQuiet ||',
+    scenario: 'passivation',
+    breaks: ['nothingIsLostOnTheWayOut'],
+  },
+  {
+    id: 'told-on-the-way-out',
+    what: 'a message for an actor that was told to leave memory goes to the one that leaves',
+    file: 'src/runtime/durable/activations.ts',
+    find: "return (status === 'running' || status === 'starting') && !aborted",
+    replace: "return status === 'running' || (status === 'starting' && !aborted)",
+    scenario: 'passivation',
+    breaks: ['nothingIsLostOnTheWayOut'],
+  },
+  {
+    id: 'wakes-for-timers-only',
+    what: 'nobody is woken after a restart for messages that are not handled',
+    file: 'src/actors/durable/ledger.ts',
+    find: 'if (this.pending.size > 0 || this.intents.size > 0) return nowMs',
+    replace: 'if (this.intents.size > 0) return nowMs',
+    scenario: 'retries',
+    breaks: ['I2 no acknowledged message is lost, and none is handled twice'],
+  },
+  {
+    id: 'risk-beyond-authority',
+    what: 'a tier takes a risk that is one higher than its own',
+    file: 'src/supervisors/authority.ts',
+    find: 'riskRank[claimed] <= riskRank[granted]',
+    replace: 'riskRank[claimed] <= riskRank[granted] + 1',
+    ...decided,
+  },
+  {
+    id: 'budget-of-the-tier-above',
+    what: 'what a tier grants does not count against the tiers above',
+    file: 'src/supervisors/escalations.ts',
+    find: '...(above === undefined ? [] : pursesOf(above))',
+    replace: '',
+    ...decided,
+  },
+  {
+    id: 'held-money-lost',
+    what: 'money that is held for a decision is not put back when that goes further up',
+    file: 'src/supervisors/escalation.ts',
+    find: 'if (this.#isOpen) this.#putBack()',
+    replace: '',
+    ...decided,
+  },
+]
