@@ -1,7 +1,9 @@
 import { fork } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Law } from '../laws/law.ts'
 import { add, emptyTally, type Slice, type Tally } from './slice.ts'
+import { stripSources, strippedFlags } from './strip.ts'
 import type { Job } from './worker.ts'
 
 export interface CampaignOptions {
@@ -29,9 +31,10 @@ export async function runProcesses(laws: readonly Law[], options: CampaignOption
   const worlds = new Array<number>(procs).fill(0)
   const findings = new Array<number>(procs).fill(0)
   const only = laws.map(({ scenario: { name } }) => name)
+  const stripped = nodeFlags.includes('--jitless') ? stripSources() : undefined
   const tallies = await Promise.all(
     worlds.map((_, first) =>
-      runProcess({ only, slice: { rounds, seed, first, step: procs, twice, folder } }, nodeFlags, (said) => {
+      runProcess({ only, slice: { rounds, seed, first, step: procs, twice, folder } }, nodeFlags, stripped, (said) => {
         worlds[first] = said.worlds
         findings[first] = said.findings
         const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0)
@@ -39,6 +42,7 @@ export async function runProcesses(laws: readonly Law[], options: CampaignOption
       }),
     ),
   )
+  if (stripped !== undefined) rmSync(stripped, { recursive: true })
   const tally = emptyTally(laws)
   for (const one of tallies) add(tally, one)
   return tally
@@ -47,10 +51,14 @@ export async function runProcesses(laws: readonly Law[], options: CampaignOption
 function runProcess(
   job: Job & { readonly slice: Slice },
   nodeFlags: readonly string[],
+  stripped: string | undefined,
   onProgress: (said: Said & { readonly kind: 'progress' }) => void,
 ): Promise<Tally> {
   return new Promise((resolve, reject) => {
-    const child = fork(program, [], { execArgv: [...usualFlags, ...nodeFlags] })
+    const child = fork(program, [], {
+      execArgv: [...usualFlags, ...nodeFlags, ...(stripped === undefined ? [] : strippedFlags)],
+      env: { ...process.env, NODE_OPTIONS: '', ...(stripped === undefined ? {} : { STRIPPED: stripped }) },
+    })
     child.on('message', (given) => {
       // The worker sends nothing else.
       const said = given as Said
