@@ -1,4 +1,4 @@
-import type { SimulatedWorld } from './world.ts'
+import type { SimulatedWorld } from './simulated-world.ts'
 import type { Zone } from './zone.ts'
 
 /** What the patched globals need from the world that runs. */

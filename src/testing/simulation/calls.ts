@@ -1,6 +1,6 @@
 import { active, currentZone } from './active.ts'
 import { CallFailedError, EscapedSimulationError } from './errors.ts'
-import type { SimulatedWorld } from './world.ts'
+import type { SimulatedWorld } from './simulated-world.ts'
 import type { Zone } from './zone.ts'
 
 /** One call of a simulated service. */

@@ -4,7 +4,7 @@ import type { Message } from '../../core/message.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { NodeDownError } from './errors.ts'
 import type { SimulatedNode } from './node.ts'
-import type { SimulatedWorld } from './world.ts'
+import type { SimulatedWorld } from './simulated-world.ts'
 
 /** An actor as a client of its node has it. Its promises reject with `NODE_DOWN` when the node goes down meanwhile. */
 export type ClientRef<D extends AnyDefinition> = Pick<RefOf<D>, 'tell' | 'ask' | 'offer'>

@@ -1,7 +1,7 @@
 import { DefinitionInvalidError } from '../../core/errors.ts'
 import type { Connection, ConnectionHandlers, Network } from '../../core/network.ts'
 import { Pipe, travelMs } from './pipe.ts'
-import type { SimulatedWorld } from './world.ts'
+import type { SimulatedWorld } from './simulated-world.ts'
 import type { Zone } from './zone.ts'
 
 /** Milliseconds until a connection that nobody answers is given up. */

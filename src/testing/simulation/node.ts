@@ -6,7 +6,7 @@ import { clientOf, type ClientRef } from './client.ts'
 import { SimulatedDisk } from './disk.ts'
 import { NodeDownError } from './errors.ts'
 import type { FaultRates } from './faults.ts'
-import type { SimulatedWorld } from './world.ts'
+import type { SimulatedWorld } from './simulated-world.ts'
 import { Zone } from './zone.ts'
 
 /** What runs on a node: definitions of durable actors, or more. */

@@ -1,6 +1,6 @@
 import type { Connection, ConnectionHandlers } from '../../core/network.ts'
 import type { SimulatedNetwork } from './network.ts'
-import type { SimulatedWorld } from './world.ts'
+import type { SimulatedWorld } from './simulated-world.ts'
 import type { Zone } from './zone.ts'
 
 /** Milliseconds from one end to the other when nothing is odd. */

@@ -10,7 +10,8 @@ import type { Scenario } from './scenario.ts'
 import { drawnStrategy, strategyOf, type StrategyName } from './strategy.ts'
 import type { TraceLine } from './trace.ts'
 import { seededRandom } from '../../core/random.ts'
-import { SimulatedWorld, type Violation } from './world.ts'
+import { SimulatedWorld } from './simulated-world.ts'
+import type { Violation } from './world.ts'
 
 /** Which world of a scenario: the same plan gives the same world. */
 export interface Plan {
@@ -79,7 +80,6 @@ export function openWorld(
     maxFaults: faultPlan.max,
   })
   const world = new SimulatedWorld(scenario, {
-    seed: plan.seed,
     decisions,
     faults: faultPlan,
     invariants: options.invariants ?? [],

@@ -7,7 +7,8 @@ import { millisecondsOf, type Duration } from '../duration.ts'
 import { faults as plans, ratesOf, type FaultPlan } from './faults.ts'
 import { openWorld } from './run-world.ts'
 import type { StrategyName } from './strategy.ts'
-import type { SimulatedWorld, World } from './world.ts'
+import type { SimulatedWorld } from './simulated-world.ts'
+import type { World } from './world.ts'
 import { Zone } from './zone.ts'
 
 export interface SimOptions extends Pick<RuntimeOptions, 'root' | 'definitions' | 'onInDoubt' | 'node'> {
