@@ -37,6 +37,12 @@ export class Registry {
     return this.#byName.get(name)
   }
 
+  /** Everybody who has a name or is found under a key, with that. */
+  *entries(): Iterable<readonly [string, AnyRef]> {
+    yield* this.#byName
+    for (const [key, refs] of this.#byKey) for (const ref of refs) yield [key, ref]
+  }
+
   /** Lets `ref` be found under `key`. The result takes it back; undefined when it was found there already. */
   offer(key: DiscoveryKey<Protocol>, ref: AnyRef): (() => void) | undefined {
     let refs = this.#byKey.get(key.name)

@@ -140,6 +140,11 @@ export class Runtime implements AsyncDisposable {
     )
   }
 
+  /** What it is made of, for a simulation that looks into it. @internal */
+  static partsOf(runtime: Runtime): { readonly kernel: NodeKernel; readonly root: Cell } {
+    return { kernel: runtime.#kernel, root: runtime.#root }
+  }
+
   /** Starts the tree. Called by `createRuntime`. Rejects with `START_FAILED`. */
   async start({ root, signals = false, ...options }: RuntimeOptions): Promise<void> {
     if (options.journal !== undefined) await this.#openJournal(options.journal, options)

@@ -26,6 +26,7 @@ export type StartOutcome =
 export class Supervision {
   readonly cell: Cell
   readonly children: ChildBook
+  readonly intensity: Intensity
   state: SupervisorState = 'starting'
   readonly #window: RestartWindow
   readonly #snapshots = new Map<SupervisorState, SupervisorSnapshot>()
@@ -38,6 +39,7 @@ export class Supervision {
   constructor(cell: Cell, intensity: Intensity, children: ChildBook) {
     this.cell = cell
     this.children = children
+    this.intensity = intensity
     this.#window = new RestartWindow(intensity)
   }
 

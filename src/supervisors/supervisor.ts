@@ -98,13 +98,13 @@ export function forwardingSupervisor<P extends Protocol = {}>(
 }
 
 /** The child list of a static supervisor: ordered, each with its own spec. */
-class OrderedChildren implements ChildBook {
+export class OrderedChildren implements ChildBook {
   readonly records = new Map<string, ChildRecord>()
   readonly autoShutdown: AutoShutdown
-  readonly #strategy: Strategy
+  readonly strategy: Strategy
 
   constructor(strategy: Strategy, autoShutdown: AutoShutdown) {
-    this.#strategy = strategy
+    this.strategy = strategy
     this.autoShutdown = autoShutdown
   }
 
@@ -118,11 +118,11 @@ class OrderedChildren implements ChildBook {
   }
 
   *carryOut(supervision: Supervision, failed: ChildRecord): Procedure {
-    if (this.#strategy === 'one_for_one') {
+    if (this.strategy === 'one_for_one') {
       yield* supervision.startAgain(failed)
       return
     }
-    const group = sharesFate[this.#strategy]([...this.records.values()], failed)
+    const group = sharesFate[this.strategy]([...this.records.values()], failed)
     for (const record of group.toReversed()) {
       if (record !== failed) yield* this.#setAside(supervision, record)
     }

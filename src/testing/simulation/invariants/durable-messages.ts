@@ -2,11 +2,17 @@ import type { Append } from '../../../core/journal.ts'
 import type { Invariant, Probe } from '../invariant.ts'
 import type { SimulatedNode } from '../node.ts'
 import type { World } from '../world.ts'
+import { windowOf } from './cells.ts'
 
 /** What the entries of a stream say of the durable messages in it. */
 class StreamBook {
   /** Entry by message id. */
   readonly received = new Map<string, number>()
+  /** How many ids had come when each came: an id with more newer ones than the window has is new again. */
+  readonly places = new Map<string, number>()
+  ids = 0
+  /** Of the message that the entry before gave up: it may be tried again. */
+  givenUp: string | undefined
   /** Entries of messages that were handled or given up. */
   readonly over = new Set<number>()
   readonly overById = new Set<string>()
@@ -48,18 +54,30 @@ class DurableMessages implements Probe {
         book.lastSeq += 1
         if (kind === 'received' || kind === 'handled' || kind === 'failed')
           // Only what Echelon writes is on this disk.
-          this.#note(book, stream, kind, JSON.parse(body) as BodyPart)
+          this.#note(node, book, stream, kind, JSON.parse(body) as BodyPart)
       }
     }
   }
 
-  #note(book: StreamBook, stream: string, kind: 'received' | 'handled' | 'failed', { id, of }: BodyPart): void {
+  #note(
+    node: SimulatedNode,
+    book: StreamBook,
+    stream: string,
+    kind: 'received' | 'handled' | 'failed',
+    { id, of }: BodyPart,
+  ): void {
     if (kind === 'received') {
       if (id === undefined) return
-      if (book.received.has(id)) this.#world.fail(`${stream} took message ${id} twice`)
+      const place = book.places.get(id)
+      const isNew = place === undefined || book.ids - place >= windowOf(node, stream) || book.givenUp === id
+      if (!isNew) this.#world.fail(`${stream} took message ${id} twice`)
+      book.ids += 1
+      book.places.set(id, book.ids)
+      book.overById.delete(id)
       book.received.set(id, book.lastSeq)
       return
     }
+    book.givenUp = kind === 'failed' ? id : undefined
     if (of !== undefined) {
       if (book.over.has(of)) this.#world.fail(`${stream} is done with entry ${of} twice`)
       book.over.add(of)
@@ -83,7 +101,7 @@ class DurableMessages implements Probe {
 
   quiet(): string | undefined {
     for (const { node, stream, id } of this.#acknowledged.values()) {
-      if (node.disk.damaged.has(stream)) continue
+      if (node.disk.damaged.has(stream) || mayWait(node, stream)) continue
       const book = this.#book(node, stream)
       const seq = book.received.get(id)
       const isOver = book.overById.has(id) || (seq !== undefined && book.over.has(seq))
@@ -98,4 +116,11 @@ class DurableMessages implements Probe {
     this.#books.set(key, book)
     return book
   }
+}
+
+/** Whether a person has to decide first, or its time is yet to come, since the clock on the wall was set back. */
+function mayWait({ runtime, disk, zone }: SimulatedNode, stream: string): boolean {
+  if (runtime?.inDoubt.some((doubt) => doubt.stream === stream) === true) return true
+  const wakeAtMs = disk.store.streams.get(stream)?.wakeAtMs ?? 0
+  return zone !== undefined && wakeAtMs > zone.wallNow()
 }
