@@ -65,7 +65,7 @@ test('given a case alone, when it is replayed, then it finds its module, shows t
 
     expect([code, notes]).toEqual([1, []])
     const lines = stdout.trimEnd().split('\n')
-    expect(lines[0]).toMatch(/^one letter: seed \d+ broke 'fewLetters': <i>2<\/i> letters$/)
+    expect(lines[0]).toMatch(/^one letter: seed \d+, which broke 'fewLetters': <i>2<\/i> letters$/)
     expect(lines.filter((line) => line.includes('post.send: is done'))).toHaveLength(2)
     expect(lines.at(-2)).toMatch(/world violation: fewLetters: <i>2<\/i> letters$/)
     expect(lines.at(-1)).toBe('It breaks as it did, step by step.')
@@ -166,6 +166,15 @@ test('given a case that was moved without its module, when it is replayed, then 
       1,
       expect.stringMatching(/it is of 'no letter', and .* has 'many letters', 'one letter' \[SIMULATION_CASE\]/),
     ])
+  })
+})
+
+test('given the case of a property, when it is replayed, then the command says who can', async () => {
+  await inFolder(async (folder) => {
+    const file = await findCase(folder)
+    edit(file, (found) => ({ ...found, commands: [{ name: 'crash shop' }] }))
+    const { code, notes } = await echelon('sim', 'replay', file)
+    expect([code, notes.join()]).toEqual([2, expect.stringMatching(/whose commands are in a test: use replayProperty/)])
   })
 })
 

@@ -67,6 +67,10 @@ export interface OpenCase {
 export async function openCase(file: string, module: string | undefined): Promise<OpenCase> {
   if (!existsSync(file)) throw new UsageError(`there is no case ${file}`)
   const found = readCase(file)
+  if (found.commands !== undefined)
+    throw new UsageError(
+      `${file} is the case of an actorProperty, whose commands are in a test: use replayProperty there`,
+    )
   const remembered = found.module === undefined ? undefined : path.resolve(path.dirname(file), found.module)
   const from = module ?? remembered
   if (from === undefined)

@@ -36,7 +36,7 @@ export async function replayCase(
 }
 
 const headText = ({ scenario, seed, invariant, message, deviations }: SimulationCase): string =>
-  `${scenario}: seed ${seed} broke '${invariant}': ${message}\n  by ${sizeText(deviations)}`
+  `${scenario}: seed ${seed}, which broke '${invariant}': ${message}\n  by ${sizeText(deviations)}`
 
 /** What a replay says about its case. */
 export function verdictOf({ result: { violation }, isSame, isExact }: Replay, { invariant }: SimulationCase): string {
