@@ -9,6 +9,7 @@ import { registryLaw } from './registry.ts'
 import { replacedLaws } from './replaced.ts'
 import { stoppingLaw } from './stopping.ts'
 import { supervisingLaw } from './supervising.ts'
+import { tiersLaw } from './tiers.ts'
 import { timersLaw } from './timers.ts'
 import { transfersLaw } from './transfers.ts'
 import { watchingLaw } from './watching.ts'
@@ -26,6 +27,7 @@ export const laws: readonly Law[] = [
   supervisingLaw,
   registryLaw,
   stoppingLaw,
+  tiersLaw,
   disksLaw,
   ...replacedLaws,
 ]

@@ -90,5 +90,12 @@ export const journalLaw = defineLaw({
       'a crash before a message was handled',
     ],
   },
-  faults: faults.standard({ crash: 0.04, crashAtCommit: 0.1, diskFull: 0.05, diskFails: 0.05, pause: 0.02 }),
+  faults: faults.standard({
+    crash: 0.04,
+    crashAtCommit: 0.1,
+    diskFull: 0.05,
+    diskFails: 0.05,
+    pause: 0.02,
+    stall: 0.03,
+  }),
 })

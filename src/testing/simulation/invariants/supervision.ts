@@ -15,14 +15,13 @@ export const supervision: Invariant = {
   begin: (world) => new SupervisionRules(world),
 }
 
-interface End {
-  readonly incarnation: number
-  readonly reason: ExitReason
-}
-
 class SupervisionRules implements Probe {
   readonly #world: World
-  readonly #ends = new Map<SimulatedNode, Map<string, End>>()
+  /**
+   * How each incarnation ended, by path and number; undefined when two of that name did, as children of a supervisor that
+   * was killed and of the next one may.
+   */
+  readonly #ends = new Map<SimulatedNode, Map<string, ExitReason | undefined>>()
   /** Own milliseconds of the restarts by a supervisor, by its path and incarnation. */
   readonly #restarts = new Map<SimulatedNode, Map<string, number[]>>()
 
@@ -32,8 +31,9 @@ class SupervisionRules implements Probe {
 
   event(event: RuntimeEvent, node: SimulatedNode): void {
     if (event.type === 'stopped') {
-      const ends = this.#ends.get(node) ?? new Map<string, End>()
-      this.#ends.set(node, ends.set(event.path, { incarnation: event.incarnation, reason: event.reason }))
+      const ends = this.#ends.get(node) ?? new Map<string, ExitReason | undefined>()
+      const key = `${event.path} ${event.incarnation}`
+      this.#ends.set(node, ends.set(key, ends.has(key) ? undefined : event.reason))
     } else if (event.type === 'restarted') this.#restarted(event, node)
   }
 
@@ -45,9 +45,7 @@ class SupervisionRules implements Probe {
       this.#world.fail(`${supervisor} started ${path} again ${problem}`)
     }
     if (above.status !== 'running') fail(`while it was ${above.status}`)
-    const end = this.#ends.get(node)?.get(path)
-    if (end !== undefined && end.incarnation !== incarnation - 1)
-      fail(`as incarnation ${incarnation}, after the end of ${end.incarnation}`)
+    const end = this.#ends.get(node)?.get(`${path} ${incarnation - 1}`)
     // Cells under a supervisor are started with their spec as their rules.
     const spec = cell.rules as ChildSpec
     if (spec.restart === 'temporary') fail('though it is temporary')
@@ -55,8 +53,8 @@ class SupervisionRules implements Probe {
     if (own === undefined) return
     // Whoever shares the fate of another may have ended in any way.
     const isAlone = !(own.children instanceof OrderedChildren) || own.children.strategy === 'one_for_one'
-    if (isAlone && end !== undefined && spec.decide === undefined && !shouldRestart[spec.restart](end.reason))
-      fail(`after an end that is ${isCleanExit(end.reason) ? 'clean' : end.reason.kind}, though it is ${spec.restart}`)
+    if (isAlone && end !== undefined && spec.decide === undefined && !shouldRestart[spec.restart](end))
+      fail(`after an end that is ${isCleanExit(end) ? 'clean' : end.kind}, though it is ${spec.restart}`)
     const isCounted = spec.intensity === undefined && spec.definition.durable === undefined
     if (isAlone && isCounted) this.#count(`${supervisor}#${above.incarnation}`, own.intensity, node, fail)
   }

@@ -12,10 +12,16 @@ export const zombies: Invariant = {
   begin: (world) => new Zombies(world),
 }
 
+/** What only those do who live. */
+const lives = new Set<RuntimeEvent['type']>(['spawned', 'started', 'handled', 'failed', 'recovered', 'stopped'])
+
 class Zombies implements Probe {
   readonly #world: World
-  /** The last incarnation that has ended, by path. */
-  readonly #ended = new Map<SimulatedNode, Map<string, number>>()
+  /**
+   * How many live, by path and incarnation. Two at most: children of a supervisor that was killed may take their time to
+   * stop, while the next one has started its own.
+   */
+  readonly #living = new Map<SimulatedNode, Map<string, number>>()
   /** Nodes on which somebody has ended in this step. */
   readonly #changed = new Set<SimulatedNode>()
 
@@ -24,17 +30,16 @@ class Zombies implements Probe {
   }
 
   event({ type, path, incarnation }: RuntimeEvent, node: SimulatedNode): void {
-    if (type === 'stopped') {
-      const ended = this.#ended.get(node) ?? new Map<string, number>()
-      // An actor of another parent may have had the same path before.
-      this.#ended.set(node, ended.set(path, incarnation))
-      this.#changed.add(node)
-    } else if (type === 'spawned') {
-      this.#ended.get(node)?.delete(path)
-    } else if (type === 'handled' || type === 'started' || type === 'failed' || type === 'recovered') {
-      if ((this.#ended.get(node)?.get(path) ?? 0) >= incarnation)
-        this.#world.fail(`incarnation ${incarnation} of ${path} has ended, and then: ${type}`)
-    }
+    if (!lives.has(type)) return
+    let living = this.#living.get(node)
+    if (living === undefined) this.#living.set(node, (living = new Map()))
+    const key = `${path} ${incarnation}`
+    const count = living.get(key)
+    if (type === 'spawned') living.set(key, (count ?? 0) + 1)
+    else if (count === 0) this.#world.fail(`incarnation ${incarnation} of ${path} has ended, and then: ${type}`)
+    if (type !== 'stopped' || count === undefined) return
+    living.set(key, count - 1)
+    this.#changed.add(node)
   }
 
   step(): void {
@@ -59,7 +64,7 @@ class Zombies implements Probe {
   }
 
   died(node: SimulatedNode): void {
-    this.#ended.delete(node)
+    this.#living.delete(node)
     this.#changed.delete(node)
   }
 }
