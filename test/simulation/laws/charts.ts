@@ -67,7 +67,8 @@ export const parcel = defineActor({
         },
         lost: {},
       },
-      on: { 'parcel.state': { actions: reply(({ self }) => String(self.getSnapshot().value)) } },
+      // Its states are not nested.
+      on: { 'parcel.state': { actions: reply(({ self }) => self.getSnapshot().value as string) } },
     }),
 })
 

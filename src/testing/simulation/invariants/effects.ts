@@ -58,7 +58,7 @@ class Effects implements Probe {
     const isLetter = book.open.get(key)
     if (isLetter === undefined) this.#world.fail(`${stream} has an outcome of effect ${key}, which was not begun`)
     book.open.delete(key)
-    if (error !== undefined || isLetter === true) return
+    if (error !== undefined || isLetter) return
     book.successes += 1
     book.succeeded.set(key, book.successes)
   }

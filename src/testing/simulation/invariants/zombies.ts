@@ -32,7 +32,7 @@ class Zombies implements Probe {
   event({ type, path, incarnation }: RuntimeEvent, node: SimulatedNode): void {
     if (!lives.has(type)) return
     let living = this.#living.get(node)
-    if (living === undefined) this.#living.set(node, (living = new Map()))
+    if (living === undefined) this.#living.set(node, (living = new Map<string, number>()))
     const key = `${path} ${incarnation}`
     const count = living.get(key)
     if (type === 'spawned') living.set(key, (count ?? 0) + 1)
