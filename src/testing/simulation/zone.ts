@@ -5,6 +5,8 @@ import type { ReadyQueue, Scheduler } from '../../core/scheduler.ts'
 import type { SimulationKernel } from './kernel.ts'
 import { ReadyPick } from './ready-pick.ts'
 
+const nsPerMs = 1e6
+
 /** Something that is ready to run, and when it became so. */
 export interface Ready {
   readonly order: number
@@ -63,12 +65,19 @@ export class Zone implements Clock, Scheduler {
 
   // ---- clock --------------------------------------------------------------------------------------------------------
 
-  now = (): number => this.#anchor.ownMs + (this.kernel.nowMs - this.#anchor.worldMs) * this.rate
+  // In whole nanoseconds: a timer that is a rounding error early would be set anew for a time that does not pass.
+  now = (): number =>
+    Math.round((this.#anchor.ownMs + (this.kernel.nowMs - this.#anchor.worldMs) * this.rate) * nsPerMs) / nsPerMs
 
   wallNow = (): number => this.kernel.epochMs + Math.round(this.kernel.nowMs + this.skewMs)
 
   setTimeout = (fn: () => void, delayMs: number): TimerHandle =>
-    this.kernel.after(this, `timer ${this.name}`, (delayMs > 0 ? delayMs : 0) / this.rate, fn)
+    this.kernel.after(
+      this,
+      `timer ${this.name}`,
+      Math.ceil(delayMs > 0 ? delayMs * nsPerMs : 0) / nsPerMs / this.rate,
+      fn,
+    )
 
   clearTimeout = (handle: TimerHandle | undefined): void => {
     this.kernel.cancel(handle)
