@@ -12,7 +12,10 @@ export interface PlantedBug {
   readonly replace: string
   /** The scenario that has to come by it. */
   readonly scenario: ScenarioName
-  /** Names of the invariants that may break first: any of them says what is wrong. */
+  /**
+   * What may break first: promises of Echelon by their number (`I2`), checks of the scenario by their name, or `run` for
+   * what its clients come by. Any of them says what is wrong.
+   */
   readonly breaks: readonly string[]
   /** One of those that are looked for in the tests of every change. */
   readonly isQuick?: boolean

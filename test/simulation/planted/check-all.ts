@@ -53,7 +53,12 @@ export async function checkAll(
 
 /** Whether what broke is what the bug is about: another one may be chance. */
 export const isMeant = ({ breaks }: PlantedBug, caught: Caught | undefined): boolean =>
-  caught !== undefined && breaks.includes(caught.invariant)
+  caught !== undefined &&
+  breaks.some((name) => name === caught.invariant || promisesOf(caught.invariant).includes(name))
+
+/** The numbers that the name of an invariant begins with: `I9` and `I10` of `I9, I10 what comes back is what was there`. */
+export const promisesOf = (invariant: string): readonly string[] =>
+  /^I\d+(?:, I\d+)*/.exec(invariant)?.[0].split(', ') ?? []
 
 async function twoAtATime<Item, Result>(
   items: readonly Item[],

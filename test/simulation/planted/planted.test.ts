@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { standardInvariants } from '../../../src/testing/simulation/invariants/standard.ts'
 import { bugs } from './bugs.ts'
-import { isMeant } from './check-all.ts'
+import { isMeant, promisesOf } from './check-all.ts'
 import { searchApart, staleness } from './run.ts'
 
 const quick = bugs.filter(({ isQuick }) => isQuick === true)
@@ -12,6 +13,14 @@ test('given the list of planted bugs, then there are 40 at least, each with an i
 
 test.each(bugs)('given the planted bug $id, then the text that it replaces is in its file once', (bug) => {
   expect(staleness(bug)).toBeUndefined()
+})
+
+test('given the promises that planted bugs break, then each is looked at in every world', () => {
+  const promises = standardInvariants().flatMap(({ name }) => promisesOf(name))
+
+  expect(promises).toEqual(
+    expect.arrayContaining(bugs.flatMap(({ breaks }) => breaks.filter((name) => /^I\d/.test(name)))),
+  )
 })
 
 test('given a bug whose text is not in its file any more, when it is planted, then the search fails', async () => {

@@ -5,8 +5,8 @@ const succession = 'src/actors/succession.ts'
 const lane = 'src/actors/lane.ts'
 const watched = { scenario: 'watch', breaks: ['eachWatchIsAnsweredOnce'] } as const
 const asked = { scenario: 'asks', breaks: ['eachAskEndsInTimeAndRightly'] } as const
-const queued = { scenario: 'mailbox', breaks: ['takenAsTheMailboxSays'] } as const
-const fenced = { scenario: 'fencing', breaks: ['nothingOfAnOldIncarnation'] } as const
+const queued = { scenario: 'mailbox', breaks: ['I11', 'takenAsTheMailboxSays'] } as const
+const fenced = { scenario: 'fencing', breaks: ['I5', 'nothingOfAnOldIncarnation'] } as const
 
 /** One actor: who learns of its end, what it answers, what waits for it, and what is left of it afterwards. */
 export const actorBugs: readonly PlantedBug[] = [

@@ -11,7 +11,7 @@ export const effectBugs: readonly PlantedBug[] = [
     find: 'if (!isMine) await record.onDisk()',
     replace: 'if (!isMine) void record.onDisk().catch(() => undefined)',
     scenario: 'payments',
-    breaks: ['paidOnce'],
+    breaks: ['I3', 'paidOnce'],
   },
   {
     id: 'outcome-not-recorded',
@@ -20,7 +20,7 @@ export const effectBugs: readonly PlantedBug[] = [
     find: "this.#push('outcome', this.#nowMs, body)",
     replace: '',
     scenario: 'payments',
-    breaks: ['paidOnce', 'run'],
+    breaks: ['I3', 'I9', 'paidOnce', 'run'],
   },
   {
     id: 'doubt-runs-again',
@@ -30,7 +30,7 @@ export const effectBugs: readonly PlantedBug[] = [
     find: 'before === undefined || idempotent ?',
     replace: 'before === undefined || idempotent || !isMine || this.#turn?.script !== undefined ?',
     scenario: 'payments',
-    breaks: ['paidOnce'],
+    breaks: ['I3', 'paidOnce'],
   },
   {
     id: 'snapshot-forgets-outcomes',
@@ -39,7 +39,7 @@ export const effectBugs: readonly PlantedBug[] = [
     find: 'const outcomes = [...this.outcomes]',
     replace: 'const outcomes = []',
     scenario: 'payments',
-    breaks: ['paidOnce'],
+    breaks: ['I3', 'paidOnce'],
   },
   {
     id: 'key-of-the-process',
@@ -48,7 +48,7 @@ export const effectBugs: readonly PlantedBug[] = [
     find: 'return idempotencyKeyOf(this.#cell.path, this.#key)',
     replace: 'return idempotencyKeyOf(`${this.#cell.kernel.id} ${this.#cell.path}`, this.#key)',
     scenario: 'retries',
-    breaks: ['paidOnce'],
+    breaks: ['I3', 'paidOnce'],
   },
   {
     id: 'answer-before-disk',
@@ -57,7 +57,7 @@ export const effectBugs: readonly PlantedBug[] = [
     find: 'if (this.#afterwards === undefined) (this.outputs ??= []).push(output)',
     replace: 'if (this.#afterwards === undefined) output.release()',
     scenario: 'register',
-    breaks: ['noAnswerIsTakenBack'],
+    breaks: ['I10', 'noAnswerIsTakenBack'],
   },
   {
     id: 'resend-with-fresh-id',
@@ -76,6 +76,6 @@ export const effectBugs: readonly PlantedBug[] = [
     replace:
       'ended.resolve = resolve\n      this.#next += 1\n      this.#isPumping = true\n      resolve(ended.outcome)',
     scenario: 'races',
-    breaks: ['run', 'I2 no acknowledged message is lost, and none is handled twice'],
+    breaks: ['I9', 'run'],
   },
 ]

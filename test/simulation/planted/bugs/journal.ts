@@ -5,8 +5,6 @@ const ledger = 'src/actors/durable/ledger.ts'
 const delivery = 'src/actors/delivery.ts'
 const recovery = 'src/actors/durable/recovery.ts'
 
-const isKept = 'I2 no acknowledged message is lost, and none is handled twice'
-
 /** What is kept of messages: when they are acknowledged, and what a restart knows of them. */
 export const journalBugs: readonly PlantedBug[] = [
   {
@@ -16,7 +14,7 @@ export const journalBugs: readonly PlantedBug[] = [
     find: 'else if (this.#underway === 0) output.release()',
     replace: 'else if (this.#underway <= 1) output.release()',
     scenario: 'inbox',
-    breaks: [isKept],
+    breaks: ['I2'],
   },
   {
     id: 'skip-fsync',
@@ -26,7 +24,7 @@ export const journalBugs: readonly PlantedBug[] = [
     replace:
       'this.#journal.append(appends).catch(() => undefined)\n    return Promise.resolve().catch((error: unknown) => {',
     scenario: 'inbox',
-    breaks: [isKept],
+    breaks: ['I2'],
   },
   {
     id: 'ack-refused',
@@ -36,7 +34,7 @@ export const journalBugs: readonly PlantedBug[] = [
     find: 'for (const output of outputs) output.refuse(error)',
     replace: 'for (const output of outputs) output.release()',
     scenario: 'inbox',
-    breaks: [isKept],
+    breaks: ['I2'],
   },
   {
     id: 'ack-on-full-mailbox',
@@ -45,7 +43,7 @@ export const journalBugs: readonly PlantedBug[] = [
     find: 'if (cell.backlog >= capacity) throw new MailboxFullError(cell.path, capacity, message)',
     replace: 'if (cell.backlog >= capacity) return void resolve()',
     scenario: 'inbox',
-    breaks: [isKept],
+    breaks: ['I2'],
   },
   {
     id: 'drop-dedup',
@@ -54,7 +52,7 @@ export const journalBugs: readonly PlantedBug[] = [
     find: 'if (record?.isReady === true && record.ledger.seen.has(id)) {',
     replace: 'if (record?.isReady === true && record.ledger.pending.size > 0 && record.ledger.seen.has(id)) {',
     scenario: 'inbox',
-    breaks: [isKept, 'eachOnceAndInOrder'],
+    breaks: ['I2', 'eachOnceAndInOrder'],
   },
   {
     id: 'drop-dedup-while-recovering',
@@ -63,7 +61,7 @@ export const journalBugs: readonly PlantedBug[] = [
     find: 'if (this.ledger.seen.has(delivery.id)) this.release(delivery)\n    else',
     replace: '',
     scenario: 'inbox',
-    breaks: [isKept, 'eachOnceAndInOrder'],
+    breaks: ['I2', 'eachOnceAndInOrder'],
   },
   {
     id: 'snapshot-forgets-pending',
@@ -72,7 +70,7 @@ export const journalBugs: readonly PlantedBug[] = [
     find: 'pending: [...this.pending],',
     replace: 'pending: [],',
     scenario: 'inbox',
-    breaks: [isKept, 'eachOnceAndInOrder', 'run'],
+    breaks: ['I2', 'I9', 'eachOnceAndInOrder', 'run'],
   },
   {
     id: 'snapshot-forgets-seen',
@@ -81,7 +79,7 @@ export const journalBugs: readonly PlantedBug[] = [
     find: 'seen: Array.from(this.seen, ([id]) => id),',
     replace: 'seen: [],',
     scenario: 'inbox',
-    breaks: [isKept, 'eachOnceAndInOrder'],
+    breaks: ['I2', 'I9', 'eachOnceAndInOrder'],
   },
   {
     id: 'snapshot-behind',
@@ -90,7 +88,7 @@ export const journalBugs: readonly PlantedBug[] = [
     find: 'record.handled(turn, { kept, digested: kept }, changed)',
     replace: 'record.handled(turn, { kept: () => before, digested: kept }, changed)',
     scenario: 'inbox',
-    breaks: ['eachOnceAndInOrder', 'run'],
+    breaks: ['I9', 'eachOnceAndInOrder', 'run'],
   },
   {
     id: 'recovery-reversed',
@@ -108,7 +106,7 @@ export const journalBugs: readonly PlantedBug[] = [
     find: 'const hasWork = isLost || ledger.wakeAtMs(0) !== null',
     replace: 'const hasWork = ledger.wakeAtMs(0) !== null',
     scenario: 'retries',
-    breaks: [isKept],
+    breaks: ['I2', 'I7'],
   },
   {
     id: 'goes-on-after-lost-write',
@@ -117,6 +115,6 @@ export const journalBugs: readonly PlantedBug[] = [
     find: '    else this.cell.loseJournal(error)\n',
     replace: '',
     scenario: 'register',
-    breaks: ['run'],
+    breaks: ['I7', 'run'],
   },
 ]

@@ -3,7 +3,7 @@ import type { PlantedBug } from '../bug.ts'
 const strategy = 'src/supervisors/strategy.ts'
 const window = 'src/supervisors/restart-intensity.ts'
 const specs = 'src/supervisors/child-spec.ts'
-const asErlang = { scenario: 'supervision', breaks: ['asErlangDoes'] } as const
+const asErlang = { scenario: 'supervision', breaks: ['I4', 'asErlangDoes'] } as const
 
 /** Who restarts whom, how often, and in which order. */
 export const supervisionBugs: readonly PlantedBug[] = [

@@ -1,7 +1,7 @@
 import type { PlantedBug } from '../bug.ts'
 
 const alarm = 'src/actors/durable/timer-alarm.ts'
-const ringsRight = ['timersRingOnceInTime']
+const ringsRight = ['I9', 'timersRingOnceInTime']
 
 /** Timers over restarts, and who is woken for what. */
 export const timerBugs: readonly PlantedBug[] = [

@@ -108,7 +108,8 @@ export const retriesWorld: PlantedWorld = {
           ref.tell({ type: 'cashier.payOnce', order: `o${n}` }, { durable: true, id: `pay ${n}` })
         await world.retrying(tell)
       }
-      await world.sleep(120_000)
+      world.calm()
+      await world.sleep(200_000)
     },
     always: paidOnce,
   },

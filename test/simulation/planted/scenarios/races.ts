@@ -41,7 +41,8 @@ export const racesWorld: PlantedWorld = {
         await world.retrying(async () => ref.tell(race, { durable: true, id: `race ${n}` }))
         told += 1
       }
-      await world.sleep(60_000)
+      world.calm()
+      await world.sleep(200_000)
       const winners = await world.retrying(() => ref.ask({ type: 'racer.winners' }, { timeoutMs: 100_000 }))
       world.expect(winners.length === told, `${told} races were told, and ${winners.length} are over`)
     },

@@ -41,7 +41,8 @@ export const relayWorld: PlantedWorld = {
         await world.retrying(async () => ref.tell({ type: 'relay.send', n }, { durable: true, id: `send ${n}` }))
         due.push(n, n + 100)
       }
-      await world.sleep(90_000)
+      world.calm()
+      await world.sleep(200_000)
       const arrived = await world.retrying(() => world.get(sink, 's').ask({ type: 'sink.list' }))
       world.expect(
         arrived.join(' ') === due.join(' '),

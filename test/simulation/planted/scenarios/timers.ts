@@ -78,6 +78,7 @@ export const timersWorld: PlantedWorld = {
         'until x is due': () => world.sleep(999.4),
         wait: () => world.sleep(30_000),
       })
+      world.calm()
       await world.sleep(200_000)
       const lines = await world.retrying(() => ref.ask({ type: 'alarm.lines' }, { timeoutMs: 100_000 }))
       found.current.problem = timerProblem(lines)
