@@ -7,6 +7,7 @@ import type { Law } from './law.ts'
 import { mailboxesLaw } from './mailboxes.ts'
 import { registryLaw } from './registry.ts'
 import { replacedLaws } from './replaced.ts'
+import { secretsLaw } from './secrets.ts'
 import { stoppingLaw } from './stopping.ts'
 import { supervisingLaw } from './supervising.ts'
 import { tiersLaw } from './tiers.ts'
@@ -28,6 +29,7 @@ export const laws: readonly Law[] = [
   registryLaw,
   stoppingLaw,
   tiersLaw,
+  secretsLaw,
   disksLaw,
   ...replacedLaws,
 ]
