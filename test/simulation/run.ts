@@ -10,11 +10,15 @@
  * --node-flags "…"  flags for the processes: --jitless, --hash-seed=12345
  * --json            the result as JSON on standard output
  * --list            the laws and what each has to come by
+ * --replay FILE     runs the world of a case again, and shows its last steps
  *
  * Exits with 1 when something broke or a goal is missed, with 2 when it is called wrongly. What is found is shrunk and
  * written to `simcases/`.
  */
 import { parseArgs } from 'node:util'
+import { traceText } from '../../src/testing/simulation/report.ts'
+import { readCase } from '../../src/testing/simulation/simcase.ts'
+import { replay } from '../../src/testing/simulation/simulate.ts'
 import { goalsOf, lineOf, missing } from './campaign/goals.ts'
 import { runProcesses } from './campaign/processes.ts'
 import type { Tally } from './campaign/slice.ts'
@@ -37,6 +41,7 @@ const { values } = parseArgs({
     'node-flags': { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    replay: { type: 'string' },
   },
 })
 const [worlds, seed, procs] = [Number(values.worlds), Number(values.seed), Number(values.procs)]
@@ -45,6 +50,8 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
 if (values.list) {
   for (const { scenario } of laws) process.stdout.write(`${scenario.name}: ${scenario.sometimes.join('; ')}\n`)
+} else if (values.replay !== undefined) {
+  await replayCase(values.replay)
 } else if (!(worlds > 0 && procs > 0 && Number.isSafeInteger(seed)) || chosen.length === 0) {
   say(
     `--worlds, --seed and --procs take numbers; the laws are ${laws.map(({ scenario: { name } }) => name).join(', ')}`,
@@ -52,6 +59,16 @@ if (values.list) {
   process.exitCode = 2
 } else {
   await campaign()
+}
+
+async function replayCase(file: string): Promise<void> {
+  const found = readCase(file)
+  const law = laws.find(({ scenario: { name } }) => name === found.scenario)
+  if (law === undefined) throw new Error(`there is no law '${found.scenario}'`)
+  const { result, isSame, isExact } = await replay(law.scenario, found)
+  process.stdout.write(`${traceText(result)}\n`)
+  say(isSame ? `the same failure${isExact ? '' : ', another way'}` : 'it does not come again')
+  process.exitCode = isSame ? 1 : 0
 }
 
 async function campaign(): Promise<void> {
