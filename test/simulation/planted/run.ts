@@ -37,7 +37,12 @@ export async function searchApart(
 
 function runChild(args: readonly string[], replacement: Replacement | undefined): Promise<string> {
   const flags = ['--conditions=echelon-source', '--import', fileHere('preload.ts'), fileHere('child.ts'), ...args]
-  const env = { ...process.env, [plantedVariable]: replacement === undefined ? '' : JSON.stringify(replacement) }
+  const env = {
+    ...process.env,
+    [plantedVariable]: replacement === undefined ? '' : JSON.stringify(replacement),
+    // Stripping types is most of what a short search takes. What is kept is known by its text, planted or not.
+    NODE_COMPILE_CACHE: path.join(root, 'node_modules/.cache/planted'),
+  }
   const child = spawn(process.execPath, flags, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const [output, errors]: [string[], string[]] = [[], []]
   child.stdout.on('data', (part: Buffer) => output.push(String(part)))
