@@ -1,6 +1,7 @@
 import type { RefOf } from '../../actors/actor-context.ts'
 import type { AnyDefinition, InputOf } from '../../actors/definition.ts'
 import { Runtime, type RuntimeOptions, type RuntimeSpawnOptions } from '../../runtime/runtime.ts'
+import { DefinitionInvalidError } from '../../core/errors.ts'
 import { perWorld, wrap } from './calls.ts'
 import { SimulatedDisk } from './disk.ts'
 import { millisecondsOf, type Duration } from '../duration.ts'
@@ -78,6 +79,8 @@ class OpenSim implements Sim {
   readonly #world: SimulatedWorld
   readonly #zone: Zone
   readonly #close: () => void
+  readonly #hasJournal: boolean
+  #isReady = false
   /** One after another: who waits for something drives the world. */
   #driven: Promise<void> = Promise.resolve()
 
@@ -102,6 +105,7 @@ class OpenSim implements Sim {
     kernel.add(zone)
     this.#zone = zone
     const hasJournal = journal ?? options.definitions !== undefined
+    this.#hasJournal = hasJournal
     const runtimeOptions: RuntimeOptions = {
       ...{ ...options, node, seed, clock: zone, scheduler: zone, dispatcher: { messagesPerTurn: 1 } },
       ...(hasJournal ? { journal: this.#disk(faults).source(zone) } : {}),
@@ -116,7 +120,12 @@ class OpenSim implements Sim {
       throw error
     }
     // Who does not await it learns of a failure by what it asks for.
-    this.ready.catch(() => undefined)
+    this.ready.then(
+      () => {
+        this.#isReady = true
+      },
+      () => undefined,
+    )
   }
 
   #disk(faults: FaultPlan): SimulatedDisk {
@@ -146,6 +155,9 @@ class OpenSim implements Sim {
   }
 
   get<D extends AnyDefinition>(definition: D, key: string, options?: { readonly input?: InputOf<D> }): SimRef<D> {
+    // The runtime would say that there is no journal, which sends whoever reads it the wrong way.
+    if (this.#hasJournal && !this.#isReady)
+      throw new DefinitionInvalidError('sim: get', 'its journal is not open yet: await `ready` first')
     return this.#driving(this.#within(() => this.runtime.get(definition, key, options)))
   }
 

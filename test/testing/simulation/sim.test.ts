@@ -130,3 +130,10 @@ test('given a world that was closed, then another can be opened, and time and ch
   expect(draws[0]).toEqual(draws[1])
   expect(draws[0]).not.toEqual(draws[2])
 })
+
+test('given a world with a journal that is not open yet, when a durable actor is asked for, then the error says what to await', async () => {
+  await using world = sim({ definitions: [counter] })
+  expect(() => world.get(counter, 'a')).toThrow(/await `ready` first/)
+  await world.ready
+  expect(await world.get(counter, 'a').ask({ type: 'counter.total' })).toBe(0)
+})
