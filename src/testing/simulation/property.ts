@@ -98,7 +98,7 @@ export function replayProperty<Model = undefined>(
     if (index < 0) throw new SimulationCaseError('replayProperty', `there is no command '${name}'`)
     return { index, argument }
   })
-  return replay(playing(scenario, options, done), found)
+  return replay(playing(scenario, options, done), found, options)
 }
 
 /** The scenario in which these commands are what is done. */

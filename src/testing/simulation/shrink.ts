@@ -24,7 +24,8 @@ export interface ShrinkReport {
 
 /**
  * Looks for fewer and smaller decisions with which a world still breaks in the same way: groups are left out whole, then
- * in ever smaller parts (ddmin), until none can be left out; then values are lowered.
+ * in ever smaller parts (ddmin), until none can be left out; then values are lowered, and decisions moved to
+ * earlier places.
  * @see https://doi.org/10.1109/32.988498
  */
 export async function shrink(
@@ -38,12 +39,14 @@ export async function shrink(
     before = search.size
     for (const group of groups) await search.leaveOut(group)
     await search.lower()
+    await search.moveEarlier()
   } while (search.size < before && !search.isOutOfRuns)
   return { deviations: search.best, runs: search.runs, isMinimal: !search.isOutOfRuns }
 }
 
+/** Fewer is smaller, whatever their values; of as many, those with smaller values, and then those that come earlier. */
 const sizeOf = (deviations: readonly Deviation[]): number =>
-  deviations.reduce((sum, { value }) => sum + 1_000_000 + value, 0)
+  deviations.reduce((sum, { value, ordinal }) => sum + 1e9 + Math.min(value, 1000) * 1e5 + Math.min(ordinal, 1e4), 0)
 
 class Search {
   best: readonly Deviation[]
@@ -93,11 +96,27 @@ class Search {
   /** Lowers each value as far as it goes. */
   async lower(): Promise<void> {
     for (let index = 0; index < this.best.length; index += 1) {
-      for (const value of lowerValues(this.best[index]?.value ?? 0)) {
+      for (const value of lowerNumbers(this.best[index]?.value ?? 0, 1)) {
         const candidate = this.best.map((deviation, place) => (place === index ? { ...deviation, value } : deviation))
         if (await this.#try(candidate)) break
       }
     }
+  }
+
+  /** Moves each decision to an earlier place in its stream: what led to the later one may then be left out. */
+  async moveEarlier(): Promise<void> {
+    for (let index = 0; index < this.best.length; index += 1) {
+      for (const ordinal of lowerNumbers(this.best[index]?.ordinal ?? 0, 0)) {
+        if (this.#isTaken(index, ordinal)) continue
+        const candidate = this.best.map((deviation, place) => (place === index ? { ...deviation, ordinal } : deviation))
+        if (await this.#try(candidate)) break
+      }
+    }
+  }
+
+  #isTaken(index: number, ordinal: number): boolean {
+    const moved = this.best[index]
+    return this.best.some((other) => other.stream === moved?.stream && other.ordinal === ordinal)
   }
 
   async #try(candidate: readonly Deviation[]): Promise<boolean> {
@@ -113,8 +132,8 @@ class Search {
   }
 }
 
-/** Values below, the smallest first: few tries that come near. */
-function lowerValues(value: number): readonly number[] {
-  const values = [1, value >> 2, value >> 1, value - 1]
-  return [...new Set(values)].filter((lower) => lower >= 1 && lower < value).sort((a, b) => a - b)
+/** Numbers from `least` on and below, the smallest first: few tries that come near. */
+function lowerNumbers(number: number, least: number): readonly number[] {
+  const lower = [least, number >> 2, number >> 1, number - 1]
+  return [...new Set(lower)].filter((one) => one >= least && one < number).sort((a, b) => a - b)
 }

@@ -39,6 +39,8 @@ export interface SimulateOptions {
   readonly folder?: string | false
   /** Module that exports the scenario, so that `echelon sim replay` finds it: its `import.meta.url`, or a path from `folder`. */
   readonly module?: string
+  /** Ends it between two worlds, also while a failure is shrunk: `simulate` rejects with its reason. */
+  readonly signal?: AbortSignal
   /** Called now and then. */
   readonly onProgress?: (report: CampaignReport) => void
 }
@@ -95,8 +97,9 @@ class Campaign {
   }
 
   async run(): Promise<void> {
-    const { twiceEvery = 20, strategy, onProgress } = this.#options
+    const { twiceEvery = 20, strategy, onProgress, signal } = this.#options
     for (const seed of seedsOf(this.#options)) {
+      signal?.throwIfAborted()
       const plan: Plan = { seed, strategy }
       const result = await runWorld(this.#scenario, plan, this.#run)
       this.#count(result)
@@ -139,8 +142,8 @@ class Campaign {
   }
 
   async #fail(plan: Plan, first: WorldResult): Promise<never> {
-    const { maxShrinkRuns = 2000 } = this.#options
-    const shrunk = await shrinkWorld(this.#scenario, plan, first, this.#run, maxShrinkRuns)
+    const { maxShrinkRuns = 2000, signal } = this.#options
+    const shrunk = await shrinkWorld(this.#scenario, plan, first, this.#run, maxShrinkRuns, signal)
     const result = await runWorld(
       this.#scenario,
       { ...plan, deviations: shrunk.deviations },
@@ -195,6 +198,9 @@ function seedsOf({ seeds = 100, seed: first = 1 }: SimulateOptions): Iterable<nu
   return Array.from({ length: seeds }, (_, index) => first + index)
 }
 
+const listOf = (invariants: NonNullable<SimulateOptions['invariants']>): readonly Invariant[] =>
+  invariants === 'all' ? standardInvariants() : invariants === 'none' ? [] : invariants
+
 export function runOptionsOf({
   faults = plans.standard(),
   invariants = 'all',
@@ -204,7 +210,7 @@ export function runOptionsOf({
 }: SimulateOptions): RunOptions {
   return {
     faults,
-    invariants: invariants === 'all' ? standardInvariants() : invariants === 'none' ? [] : invariants,
+    invariants: listOf(invariants),
     maxMs: virtual === undefined ? undefined : millisecondsOf(virtual, 'simulate: virtual'),
     settleMs: settle === undefined ? undefined : millisecondsOf(settle, 'simulate: settle'),
     strict,
@@ -218,12 +224,14 @@ export function shrinkWorld(
   first: WorldResult,
   options: RunOptions,
   maxRuns: number,
+  signal?: AbortSignal,
 ): Promise<ShrinkReport> {
   // One that has become a circle is not waited for as long as the first.
   const bounded = { ...options, maxSteps: Math.min(options.maxSteps ?? Infinity, first.steps * 4 + 10_000) }
   return shrink(
     first.deviations,
     async (deviations) => {
+      signal?.throwIfAborted()
       const { violation, deviations: came } = await runWorld(scenario, { ...plan, deviations }, bounded)
       return violation?.invariant === first.violation?.invariant ? came : undefined
     },
@@ -264,12 +272,19 @@ export interface Replay {
   readonly isExact: boolean
 }
 
-/** Runs the world of a case again, with its trace. @throws {SimulationCaseError} `SIMULATION_CASE` for a case of another scenario. */
-export async function replay(scenario: Scenario, found: SimulationCase): Promise<Replay> {
+/**
+ * Runs the world of a case again, with its trace. `invariants`: those that it was found with.
+ * @throws {SimulationCaseError} `SIMULATION_CASE` for a case of another scenario.
+ */
+export async function replay(
+  scenario: Scenario,
+  found: SimulationCase,
+  { invariants = 'all' }: Pick<SimulateOptions, 'invariants'> = {},
+): Promise<Replay> {
   if (found.scenario !== nameOf(scenario))
     throw new SimulationCaseError('replay', `the case is of '${found.scenario}', and this is '${nameOf(scenario)}'`)
   const { seed, strategy, deviations } = found
-  const options = { ...optionsOf(found), invariants: standardInvariants(), keepTrace: true }
+  const options = { ...optionsOf(found), invariants: listOf(invariants), keepTrace: true }
   const result = await runWorld(scenario, { seed, strategy, deviations }, options)
   return {
     result,

@@ -84,3 +84,19 @@ test('given decisions that are not asked any more, then they are left out at onc
 
   expect(deviations.map(({ ordinal }) => ordinal)).toEqual([3])
 })
+
+test('given a fault that breaks wherever it comes, then it is moved to the first place, and what led to the later one is left out', async () => {
+  const fault = (stream: string, ordinal: number): Deviation => ({ kind: 'fault', stream, ordinal, value: 1 })
+  // The n-th restart, and with it the n-th damage, needs n crashes before it.
+  const { deviations } = await shrink(
+    [fault('crash', 0), fault('crash', 1), fault('crash', 2), fault('damage', 2)],
+    (some) => {
+      const crashes = some.filter(({ stream }) => stream === 'crash').length
+      const breaks = some.some(({ stream, ordinal }) => stream === 'damage' && ordinal < crashes)
+      return Promise.resolve(breaks ? some : undefined)
+    },
+    { maxRuns: 200 },
+  )
+
+  expect(deviations).toEqual([fault('crash', 0), fault('damage', 0)])
+})

@@ -236,3 +236,25 @@ test.each([
 ])('given options that cannot be, then they are refused', async (options, where) => {
   await expect(simulate(lostUpdate, options)).rejects.toThrow(where)
 })
+
+test('given a signal that aborts, then the campaign ends before the next world', async () => {
+  const ending = new AbortController()
+  const scenario = defineScenario({
+    name: 'aborted',
+    nodes: {},
+    run: () => {
+      ending.abort(new Error('enough'))
+    },
+  })
+
+  await expect(simulate(scenario, { seeds: 1000, signal: ending.signal })).rejects.toThrow('enough')
+})
+
+test('given a case that was found with an invariant of the user, then it replays with it', async () => {
+  const scenario = defineScenario({ name: 'mine', nodes: {}, run: (world) => world.sleep(10) })
+  const mine = always('never five', (world) => world.nowMs < 5)
+  const { file = '' } = await failureOf(simulate(scenario, { seeds: 1, invariants: [mine], folder: folder() }))
+
+  expect((await replay(scenario, readCase(file))).isSame).toBe(false)
+  expect((await replay(scenario, readCase(file), { invariants: [mine] })).isExact).toBe(true)
+})
