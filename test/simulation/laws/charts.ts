@@ -151,5 +151,5 @@ export const chartsLaw = defineLaw({
       'a label was printed twice',
     ],
   },
-  faults: faults.standard({ crash: 0.04, crashAtCommit: 0.12, call: 0.2, diskFull: 0.03, stall: 0.02 }),
+  faults: faults.standard({ crash: 0.04, crashAtCommit: 0.12, call: 0.2, diskFull: 0.03, stall: 0.03 }),
 })

@@ -124,5 +124,5 @@ export const transfersLaw = defineLaw({
       'a crash while two accounts were at work',
     ],
   },
-  faults: faults.standard({ crash: 0.02, crashAtCommit: 0.08, diskSlow: 0.1, stall: 0.02 }),
+  faults: faults.standard({ crash: 0.02, crashAtCommit: 0.08, diskSlow: 0.1, stall: 0.03 }),
 })
