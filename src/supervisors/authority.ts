@@ -149,6 +149,11 @@ export class Ledger {
     return Math.min(...purses.map(({ path, spendUsd }) => limitMicro(spendUsd) - (this.#spent.get(path) ?? 0))) / 1e6
   }
 
+  /** US dollars that each tier has granted or holds for what is being decided, by its address. */
+  *spentUsd(): Iterable<readonly [string, number]> {
+    for (const [path, amount] of this.#spent) yield [path, amount / 1e6]
+  }
+
   /** Takes `usd` out of every purse, or out of none. The result puts it back; undefined when some purse has too little left. */
   hold(purses: readonly Purse[], usd: number): (() => void) | undefined {
     const amount = amountMicro(usd)

@@ -35,6 +35,11 @@ export class Escalations {
     return [...this.#pending]
   }
 
+  /** US dollars out of the purse of each tier. */
+  spentUsd(): Iterable<readonly [string, number]> {
+    return this.#ledger.spentUsd()
+  }
+
   /** The runtime shuts down: what waits gets its default, and so does what comes. */
   close(): void {
     this.#closing = true

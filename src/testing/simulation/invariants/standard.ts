@@ -1,5 +1,6 @@
 import type { Invariant } from '../invariant.ts'
 import { bounded } from './bounded.ts'
+import { budgets } from './budgets.ts'
 import { durableMessages } from './durable-messages.ts'
 import { effects } from './effects.ts'
 import { fifo } from './fifo.ts'
@@ -18,4 +19,5 @@ export const standardInvariants = (): readonly Invariant[] => [
   quiescence,
   recovery,
   bounded,
+  budgets,
 ]

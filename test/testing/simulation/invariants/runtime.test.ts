@@ -1,8 +1,8 @@
-import { child, defineActor, message, supervisor } from 'echelon'
+import { child, defineActor, message, operational, supervisor } from 'echelon'
 import { describe, expect, test } from 'vitest'
 import { eventChannels, orderNotes } from '../../../../src/core/events.ts'
 import type { Cell } from '../../../../src/actors/cell.ts'
-import { cellAt } from '../../../../src/testing/simulation/invariants/cells.ts'
+import { cellAt, kernelOf } from '../../../../src/testing/simulation/invariants/cells.ts'
 import { fifo } from '../../../../src/testing/simulation/invariants/fifo.ts'
 import { standardInvariants } from '../../../../src/testing/simulation/invariants/standard.ts'
 import { runWorld } from '../../../../src/testing/simulation/run-world.ts'
@@ -108,6 +108,22 @@ describe('invariants that look into a runtime', () => {
 
   test('given a message that nobody wakes its actor for, when all is quiet, then I7 is broken', async () => {
     expect(await broken(({ lane }) => lane.force(work))).toContain('I7 everything comes to rest: /app/one on node')
+  })
+
+  test('given a tier that has granted more than it may, then I14 is broken', async () => {
+    const tier = operational('tier', { authority: { spendUsd: 2 }, children: [child(worker, { id: 'one' })] })
+    const scenario = {
+      name: 'planted',
+      nodes: { node: { root: tier, journal: false } },
+      run: (world: { node(name: string): SimulatedNode }) => {
+        const escalations = kernelOf(world.node('node'))?.escalations
+        if (escalations !== undefined) escalations.spentUsd = () => [['/tier', 3]]
+      },
+    }
+
+    const { violation } = await runWorld(scenario, { seed: 1 }, { invariants: standardInvariants() })
+
+    expect(violation?.message).toBe('/tier has spent 3 US dollars of 2')
   })
 
   test('given more messages than a mailbox has room for, then I11 is broken', async () => {
