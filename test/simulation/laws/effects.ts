@@ -182,7 +182,7 @@ export const effectsLaw = defineLaw({
       'an idempotent effect ran twice',
     ],
   },
-  faults: faults.standard({ crash: 0.03, crashAtCommit: 0.12, call: 0.3, diskFull: 0, stall: 0.03 }),
+  faults: faults.standard({ crash: 0.03, crashAtCommit: 0.12, call: 0.35, diskFull: 0, stall: 0.04 }),
 })
 
 // What a closure changes is unknown to the compiler.

@@ -37,7 +37,7 @@ const replacedIn = ({ scenario }: Law): Law =>
       always: [...[scenario.always ?? []].flat(), replacing],
       sometimes: ['a process was taken for dead and replaced', 'it woke up beside its successor'],
     },
-    faults: faults.standard({ replace: 0.015, crash: 0.005, pause: 0, diskFull: 0, call: 0.1, swarm: false }),
+    faults: faults.standard({ replace: 0.02, crash: 0.005, pause: 0, diskFull: 0, call: 0.1, swarm: false }),
   })
 
 export const replacedLaws: readonly Law[] = [journalLaw, transfersLaw, effectsLaw].map(replacedIn)
