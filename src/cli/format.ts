@@ -29,6 +29,8 @@ export const agoText = (atMs: number, nowMs: number): string => `${spanText(nowM
 /** When something is due: `in 2 h`, `3 min ago`, `-` for never. */
 export function dueText(dueMs: number | null, nowMs: number): string {
   if (dueMs === null) return '-'
+  // Unfinished work has no time of its own.
+  if (dueMs <= 0) return 'at once'
   return dueMs > nowMs ? `in ${spanText(dueMs - nowMs)}` : agoText(dueMs, nowMs)
 }
 

@@ -12,6 +12,12 @@ export const digestOf = (encodedState: string): number => crc32(encodedState)
 export type TimerChanges = ReadonlyMap<string, DurableTimer | undefined>
 
 /**
+ * When unfinished work wants its actor back: at any time. The time at which it was begun would not do, since the clock on
+ * the wall may be set back meanwhile, and nobody would come until it is that late again.
+ */
+const atOnce = 0
+
+/**
  * What a durable actor remembers beside its state. It changes by its entries only, the same way while the actor works
  * and while it is brought back.
  *
@@ -106,10 +112,10 @@ export class Ledger {
     return message ?? (of === undefined ? undefined : this.pending.get(of)?.message)
   }
 
-  /** When the actor is wanted back at the latest: now when its work is not done, or when its first timer is due. */
-  wakeAtMs(nowMs: number): number | null {
+  /** When the actor is wanted back at the latest: `atOnce` when its work is not done, or when its first timer is due. */
+  get wakeAtMs(): number | null {
     // An effect without an outcome is that of a message or a chart which goes on with it, or has to be asked about.
-    if (this.pending.size > 0 || this.intents.size > 0) return nowMs
+    if (this.pending.size > 0 || this.intents.size > 0) return atOnce
     if (this.#firstDueMs === undefined) {
       this.#firstDueMs = Infinity
       for (const { dueMs } of this.#timers.values()) if (dueMs < this.#firstDueMs) this.#firstDueMs = dueMs

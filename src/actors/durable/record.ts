@@ -447,7 +447,7 @@ export class DurableRecord {
     this.#underway += 1
     this.#entriesUnderway += entries.length
     this.#holdBack()
-    const wakeAtMs = this.ledger.wakeAtMs(this.#nowMs)
+    const { wakeAtMs } = this.ledger
     const { stream } = this
     const expectedSeq = this.#seq - entries.length
     const written = this.port.journal.append([{ stream, expectedSeq, entries, snapshot, blobs, wakeAtMs }])

@@ -87,7 +87,7 @@ export class Waker {
       return
     }
     // What a journal does not have may have been the end of some work that it has.
-    const hasWork = isLost || ledger.wakeAtMs(0) !== null
+    const hasWork = isLost || ledger.wakeAtMs !== null
     if (hasCrashed || isLost) {
       this.#patience.failed(stream)
       if (hasWork) this.#wait(this.#patience.leftMs(stream))

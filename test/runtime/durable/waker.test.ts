@@ -57,6 +57,22 @@ describe('unfinished work', () => {
     expect(order).toEqual(['a', 'b', 'c'].map((key) => `/durable/sleeper/${key}`).slice(3 - order.length))
   })
 
+  test('given it on disk and a wall clock that was set back by three hours, when a node starts, then it is done all the same', async () => {
+    const world = disk()
+    const earlier = new VirtualClock({ epochMs: nowMs - 3 * 3_600_000 })
+    await using before = await createTestRuntime({ journal: world.journal, clock: new VirtualClock({ epochMs: nowMs }) })
+    world.dieAfter(1)
+    void before.runtime.get(sleeper, 'a').tell({ type: 'note' }, { durable: true, id: 'x' })
+    await before.settle()
+    expect(world.commits).toBe(1) // it is received, and was not handled when the process died
+    world.endProcess()
+
+    await using t = await createTestRuntime({ journal: world.journal, definitions: [sleeper], clock: earlier })
+    await t.settle()
+
+    expect(t.runtime.get(sleeper, 'a').snapshot.context).toBe(1)
+  })
+
   test('given more streams than are looked at in one go, then all are woken', async () => {
     const world = await diskWith(...Array.from({ length: 350 }, (_, i) => unfinished(`k${i}`)))
     await using t = await createTestRuntime({ journal: world.journal, definitions: [sleeper] })

@@ -102,5 +102,5 @@ export const disksLaw = defineLaw({
       'a new life after a lost disk',
     ],
   },
-  faults: faults.all({ corrupt: 0.15, loseDisk: 0.15, clock: 0, stall: 0.05 }),
+  faults: faults.all({ corrupt: 0.15, loseDisk: 0.15, stall: 0.05 }),
 })

@@ -80,5 +80,5 @@ export const stoppingLaw = defineLaw({
       'an actor was killed at the end of the time',
     ],
   },
-  faults: faults.standard({ diskSlow: 0.2, diskFull: 0.05, crash: 0.01, clock: 0, pause: 0, stall: 0.01 }),
+  faults: faults.standard({ diskSlow: 0.2, diskFull: 0.05, crash: 0.01, pause: 0, stall: 0.01 }),
 })

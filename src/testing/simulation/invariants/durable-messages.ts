@@ -118,9 +118,6 @@ class DurableMessages implements Probe {
   }
 }
 
-/** Whether a person has to decide first, or its time is yet to come, since the clock on the wall was set back. */
-function mayWait({ runtime, disk, zone }: SimulatedNode, stream: string): boolean {
-  if (runtime?.inDoubt.some((doubt) => doubt.stream === stream) === true) return true
-  const wakeAtMs = disk.store.streams.get(stream)?.wakeAtMs ?? 0
-  return zone !== undefined && wakeAtMs > zone.wallNow()
-}
+/** Whether a person has to decide first. */
+const mayWait = ({ runtime }: SimulatedNode, stream: string): boolean =>
+  runtime?.inDoubt.some((doubt) => doubt.stream === stream) === true

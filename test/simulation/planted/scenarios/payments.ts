@@ -113,5 +113,5 @@ export const retriesWorld: PlantedWorld = {
     },
     always: paidOnce,
   },
-  faults: faults.standard({ call: 0.3, crash: 0.03, clock: 0 }),
+  faults: faults.standard({ call: 0.3, crash: 0.03 }),
 }

@@ -50,5 +50,5 @@ export const relayWorld: PlantedWorld = {
       )
     },
   },
-  faults: faults.standard({ crash: 0.03, clock: 0, diskFull: 0, diskFails: 0, readFails: 0 }),
+  faults: faults.standard({ crash: 0.03, diskFull: 0, diskFails: 0, readFails: 0 }),
 }
