@@ -24,16 +24,17 @@ export function clientOf<D extends AnyDefinition>(
   name: string,
   find: (runtime: Runtime) => RefOf<D> | undefined,
 ): ClientRef<D> {
-  const plain = (runtime: Runtime): PlainRef => {
-    const ref = find(runtime)
+  // A ref takes whatever its protocol says; the caller's types see to that.
+  const plain: (runtime: Runtime) => PlainRef | undefined = find
+  const there = (runtime: Runtime): PlainRef => {
+    const ref = plain(runtime)
     if (ref === undefined) throw new NodeDownError(node.name, `${name}, which is not there`)
-    // A ref takes whatever its protocol says; the caller's types see to that.
     return ref
   }
   const tellDurably = async (what: string, message: Message, id: string): Promise<void> => {
     const { zone } = node
     await world.fromZone(node, what, async (runtime) => {
-      const ref = plain(runtime)
+      const ref = there(runtime)
       await ref.tell(message, { durable: true, id })
       // Here and now: until the client hears of it, the disk may be lost.
       if (node.zone === zone) world.acknowledged(node, ref.path, id)
@@ -45,13 +46,16 @@ export function clientOf<D extends AnyDefinition>(
       if (options?.durable === true) return tellDurably(what, message, options.id ?? world.nextMessageId())
       // As a message to a machine that is down: nobody learns of it.
       if (node.runtime === undefined) world.trace.add(world.kernel.nowMs, node.name, name, `lost ${message.type}`)
-      else void node.run((runtime) => plain(runtime).tell(message))
+      else
+        node.submit((runtime) => {
+          void plain(runtime)?.tell(message)
+        })
       return undefined
     },
     ask: (question, options) =>
-      world.fromZone(node, `ask ${name} ${question.type}`, (runtime) => plain(runtime).ask(question, options)),
+      world.fromZone(node, `ask ${name} ${question.type}`, (runtime) => there(runtime).ask(question, options)),
     offer: (message, options) =>
-      world.fromZone(node, `offer ${name} ${message.type}`, (runtime) => plain(runtime).offer(message, options)),
+      world.fromZone(node, `offer ${name} ${message.type}`, (runtime) => there(runtime).offer(message, options)),
   }
   // The same calls, with the types of the definition's protocol.
   return client as unknown as ClientRef<D>

@@ -122,12 +122,24 @@ export class SimulatedNode {
     return clientOf(this.#world, this, ref.path, () => ref)
   }
 
-  /** Runs code in its process, now, and gives what it gives. @throws {NodeDownError} `NODE_DOWN` */
+  /** Runs code in its process, here and now, even while it is paused, and gives what it gives. @throws {NodeDownError} `NODE_DOWN` */
   run<T>(code: (runtime: Runtime) => T): T {
     const { runtime } = this
     const zone = this.#zone
     if (runtime === undefined || zone === undefined) throw new NodeDownError(this.name, 'code on a node')
     return this.#world.kernel.within(zone, () => code(runtime))
+  }
+
+  /**
+   * Hands code to its process, as a request of a client that has arrived: it runs in a turn of the process, in order with
+   * others, and not while that is paused. When the process dies before, it never runs. @throws {NodeDownError} `NODE_DOWN`
+   */
+  submit(code: (runtime: Runtime) => void): void {
+    const { runtime } = this
+    if (runtime === undefined || this.#zone === undefined) throw new NodeDownError(this.name, 'a request to a node')
+    this.#zone.soon(() => {
+      code(runtime)
+    })
   }
 
   // ---- its process --------------------------------------------------------------------------------------------------

@@ -253,7 +253,7 @@ export class SimulatedWorld implements World {
     })
   }
 
-  /** Runs code in the process of a node, and settles in a step of the driver. Rejects with `NODE_DOWN` when that dies. */
+  /** Has code run in the process of a node, as a request, and settles in a step of the driver. Rejects with `NODE_DOWN` when that dies. */
   fromZone<T>(node: SimulatedNode, what: string, code: (runtime: Runtime) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const listeners = this.#downListeners.get(node) ?? new Set()
@@ -272,8 +272,10 @@ export class SimulatedWorld implements World {
         down()
         return
       }
-      try {
-        node.run(code).then(
+      node.submit((runtime) => {
+        // What it throws at once is a rejection too.
+        const done = (async () => code(runtime))()
+        done.then(
           (value) => {
             settle(() => {
               resolve(value)
@@ -285,11 +287,7 @@ export class SimulatedWorld implements World {
             })
           },
         )
-      } catch (error) {
-        settle(() => {
-          reject(error)
-        })
-      }
+      })
     })
   }
 

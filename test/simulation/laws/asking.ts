@@ -205,5 +205,5 @@ export const askingLaw = defineLaw({
       'a question was not handled, since nobody waited any more',
     ],
   },
-  faults: faults.only({ crash: 0.02, clock: 0.1, swarm: true }),
+  faults: faults.only({ crash: 0.02, clock: 0.25, swarm: true }),
 })

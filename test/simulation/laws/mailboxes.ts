@@ -189,5 +189,5 @@ export const mailboxesLaw = defineLaw({
       'an offer was refused',
     ],
   },
-  faults: faults.only({ crash: 0.01, stall: 0.08, pause: 0.02, swarm: true }),
+  faults: faults.only({ crash: 0.01, stall: 0.2, pause: 0.02, swarm: true }),
 })

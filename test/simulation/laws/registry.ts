@@ -132,5 +132,5 @@ export const registryLaw = defineLaw({
       'an actor stays down',
     ],
   },
-  faults: faults.only({ crash: 0.02, stall: 0.08, pause: 0.01, swarm: true }),
+  faults: faults.only({ crash: 0.02, stall: 0.2, pause: 0.01, swarm: true }),
 })

@@ -156,5 +156,5 @@ export const supervisingLaw = defineLaw({
       'a child was not restarted',
     ],
   },
-  faults: faults.only({ crash: 0.01, clock: 0.06, swarm: true }),
+  faults: faults.only({ crash: 0.01, clock: 0.15, swarm: true }),
 })

@@ -162,5 +162,5 @@ export const tiersLaw = defineLaw({
       'most of a budget is spent',
     ],
   },
-  faults: faults.only({ crash: 0.01, stall: 0.08, clock: 0.05, pause: 0.02, swarm: true }),
+  faults: faults.only({ crash: 0.01, stall: 0.15, clock: 0.1, pause: 0.02, swarm: true }),
 })

@@ -156,5 +156,5 @@ export const watchingLaw = defineLaw({
       'a watched actor was restarted',
     ],
   },
-  faults: faults.only({ crash: 0.01, stall: 0.08, pause: 0.03, swarm: true }),
+  faults: faults.only({ crash: 0.01, stall: 0.2, pause: 0.03, swarm: true }),
 })
