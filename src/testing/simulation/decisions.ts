@@ -79,6 +79,11 @@ export class Decisions {
     return this.#deviations
   }
 
+  /** Whether each decision is kept, and not only those that deviate. */
+  get keepsLog(): boolean {
+    return this.#log !== undefined
+  }
+
   get log(): readonly LoggedDecision[] {
     return this.#log ?? []
   }
@@ -163,7 +168,7 @@ export class DecisionStream {
       ? this.#drawFault(ordinal, rate, kinds)
       : Math.min(this.#overrides?.get(ordinal) ?? 0, kinds)
     // Nearly all are none: those need no note of their own.
-    if (value !== 0) this.#owner.note(this, ordinal, kinds + 1, value)
+    if (value !== 0 || this.#owner.keepsLog) this.#owner.note(this, ordinal, kinds + 1, value)
     return value
   }
 

@@ -17,11 +17,14 @@ const mostAtOnce = 200_000
 class WorldEvent extends DueItem {
   readonly zone: Zone
   readonly label: string
+  /** Whether it comes after all timers of its zone that are due before it, as in an event loop. */
+  readonly isTimer: boolean
 
-  constructor(zone: Zone, label: string, dueMs: number, order: number, fn: () => void) {
+  constructor(zone: Zone, label: string, dueMs: number, order: number, fn: () => void, isTimer: boolean) {
     super(fn, dueMs, order)
     this.zone = zone
     this.label = label
+    this.isTimer = isTimer
   }
 }
 
@@ -52,6 +55,8 @@ export class SimulationKernel {
   readonly #options: KernelOptions
   readonly #zones = new Set<Zone>()
   readonly #events = new TimerHeap<WorldEvent>()
+  /** What fell due for zones that are paused. */
+  readonly #parked = new Map<Zone, Set<WorldEvent>>()
   #nowMs = 0
   #order = 0
   #steps = 0
@@ -90,19 +95,33 @@ export class SimulationKernel {
 
   add(zone: Zone): void {
     this.#zones.add(zone)
-    zone.onDeath(() => this.#zones.delete(zone))
+    zone.onDeath(() => {
+      this.#zones.delete(zone)
+      this.#parked.delete(zone)
+    })
   }
 
   /** Calls `fn` as a step of `zone` after `delayMs`, unless it is dead then. */
   after(zone: Zone, label: string, delayMs: number, fn: () => void): TimerHandle {
-    const event = new WorldEvent(zone, label, this.#nowMs + delayMs, this.nextOrder(), fn)
+    return this.#add(zone, label, delayMs, fn, false)
+  }
+
+  /** As `after`, in order with the other timers of the zone: no event loop fires a later one first. */
+  timer(zone: Zone, label: string, delayMs: number, fn: () => void): TimerHandle {
+    return this.#add(zone, label, delayMs, fn, true)
+  }
+
+  #add(zone: Zone, label: string, delayMs: number, fn: () => void, isTimer: boolean): TimerHandle {
+    const event = new WorldEvent(zone, label, this.#nowMs + delayMs, this.nextOrder(), fn, isTimer)
     // What is due after for ever is never due.
     if (zone.isAlive && event.dueMs < Infinity) this.#events.add(event)
     return event
   }
 
   cancel(handle: TimerHandle | undefined): void {
-    if (handle instanceof WorldEvent && this.#events.has(handle)) this.#events.remove(handle)
+    if (!(handle instanceof WorldEvent)) return
+    if (this.#events.has(handle)) this.#events.remove(handle)
+    else this.#parked.get(handle.zone)?.delete(handle)
   }
 
   /** Runs `code` as that of `zone`. */
@@ -166,8 +185,12 @@ export class SimulationKernel {
       }
       const end = (): void => {
         this.#current = undefined
-        if (step?.kind === 'ran') this.#options.afterStep()
-        if (step !== undefined) resolve(step)
+        try {
+          if (step?.kind === 'ran') this.#options.afterStep()
+          if (step !== undefined) resolve(step)
+        } catch (error) {
+          reject(error as Error)
+        }
       }
       unwatched(() => {
         realSetImmediate(begin)
@@ -199,6 +222,7 @@ export class SimulationKernel {
 
   #next(untilMs: number): { readonly zone: Zone; readonly run: () => void } | undefined {
     for (;;) {
+      this.#unpark()
       const zones = this.#readyZones()
       const due = this.#due()
       if (zones.length + due.length > 0) return this.#choose(zones, due)
@@ -214,26 +238,45 @@ export class SimulationKernel {
     return ready.length < 2 ? ready : ready.sort((a, b) => (a.readySince ?? 0) - (b.readySince ?? 0))
   }
 
-  /** Events that are due, the first `mostDue` of them; what cannot happen is dropped, or put off to the end of a pause. */
+  /** What fell due in a pause that is over is due now. */
+  #unpark(): void {
+    for (const [zone, events] of this.#parked) {
+      if (zone.isPaused) continue
+      this.#parked.delete(zone)
+      for (const event of events) this.#events.add(event)
+    }
+  }
+
+  /** Events that may be next, `mostDue` at most; what cannot happen is dropped, or parked until the end of a pause. */
   #due(): WorldEvent[] {
     const due: WorldEvent[] = []
+    const later: WorldEvent[] = []
     const heap = this.#events
+    const withTimer = new Set<Zone>()
     for (let event = heap.first; event !== undefined && event.dueMs <= this.#nowMs; event = heap.first) {
       heap.remove(event)
-      const { zone, label, order, fn } = event
+      const { zone } = event
       if (!zone.isAlive) continue
-      if (zone.isPaused) heap.add(new WorldEvent(zone, label, zone.pausedUntilMs, order, fn))
+      if (zone.isPaused) this.#park(event)
+      else if (event.isTimer && withTimer.has(zone)) later.push(event)
       else due.push(event)
-      if (due.length >= mostDue) break
+      if (event.isTimer) withTimer.add(zone)
+      if (due.length + later.length >= mostDue) break
     }
     for (const event of due) heap.add(event)
+    for (const event of later) heap.add(event)
     return due
+  }
+
+  #park(event: WorldEvent): void {
+    const events = this.#parked.get(event.zone) ?? new Set()
+    this.#parked.set(event.zone, events.add(event))
   }
 
   #nextMs(): number | undefined {
     let nextMs = this.#events.first?.dueMs
     for (const zone of this.#zones) {
-      if (zone.readySince === undefined || !zone.isPaused) continue
+      if (!zone.isPaused || (zone.readySince === undefined && !this.#parked.has(zone))) continue
       nextMs = Math.min(nextMs ?? Infinity, zone.pausedUntilMs)
     }
     return nextMs

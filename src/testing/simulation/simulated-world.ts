@@ -146,7 +146,7 @@ export class SimulatedWorld implements World {
 
   sleep(ms: number): Promise<void> {
     return this.wait((resume) => {
-      this.kernel.after(this.driver, 'driver sleeps', ms, resume)
+      this.kernel.timer(this.driver, 'driver sleeps', ms, resume)
     })
   }
 

@@ -72,7 +72,7 @@ export class Zone implements Clock, Scheduler {
   wallNow = (): number => this.kernel.epochMs + Math.round(this.kernel.nowMs + this.skewMs)
 
   setTimeout = (fn: () => void, delayMs: number): TimerHandle =>
-    this.kernel.after(
+    this.kernel.timer(
       this,
       `timer ${this.name}`,
       Math.ceil(delayMs > 0 ? delayMs * nsPerMs : 0) / nsPerMs / this.rate,

@@ -8,7 +8,7 @@ test('given a clock that drifts, when what is left of a time is waited for, then
   const time = {
     nowMs: 0,
     /** Time passes until a timer is due. */
-    after: (_zone: Zone, _label: string, delayMs: number) => {
+    timer: (_zone: Zone, _label: string, delayMs: number) => {
       time.nowMs += delayMs
     },
   }
