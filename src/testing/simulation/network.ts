@@ -4,8 +4,6 @@ import { Pipe, travelMs } from './pipe.ts'
 import type { SimulatedWorld } from './simulated-world.ts'
 import type { Zone } from './zone.ts'
 
-/** Milliseconds until a connection that nobody answers is given up. */
-const connectMs = 10_000
 /** Milliseconds that a network stays cut when a fault cut it, by degree. */
 const cutMs = [200, 5000, 60_000]
 
@@ -22,6 +20,10 @@ const frameFaults = ['reset', 'one direction stalls', 'cut off', 'closed by the 
 /** Codes with which the other end may close: it goes away, refuses, fails, is overloaded. */
 const closeCodes = [1001, 1008, 1011, 1012, 1013] as const
 
+const pairsOf = (a: readonly string[], b: readonly string[]): readonly string[] =>
+  a.flatMap((from) => b.map((to) => `${from} ${to}`))
+const bothWays = (a: readonly string[], b: readonly string[]): readonly string[] => [...pairsOf(a, b), ...pairsOf(b, a)]
+
 /**
  * The network between the nodes of a world. Connections behave as TCP does: nothing is lost, doubled or reordered within
  * one, they are slow, stall in one direction without a word, and break. On addresses that a scenario declares lossy
@@ -31,8 +33,9 @@ export class SimulatedNetwork {
   readonly #world: SimulatedWorld
   readonly #listeners = new Map<string, Listener>()
   readonly #pipes = new Set<Pipe>()
-  /** Pairs between which nothing arrives, as `from to`. */
-  readonly #cut = new Set<string>()
+  /** Pairs between which nothing arrives, as `from to`: by the scenario, and by each fault that is not over. */
+  readonly #partitioned = new Set<string>()
+  readonly #cuts = new Set<ReadonlySet<string>>()
   readonly #lossy = new Set<string>()
 
   constructor(world: SimulatedWorld) {
@@ -54,20 +57,21 @@ export class SimulatedNetwork {
     this.#lossy.add(address)
   }
 
-  /** Nothing arrives between the two sides, in both directions, or from `a` to `b` only. It waits, as TCP sends again. */
+  /**
+   * Nothing arrives between the two sides, in both directions, or from `a` to `b` only. It waits, as TCP sends again.
+   * @throws {DefinitionInvalidError} `DEFINITION_INVALID` for a node that there is not.
+   */
   partition(a: readonly string[], b: readonly string[], { oneWay = false }: { readonly oneWay?: boolean } = {}): void {
-    for (const from of a)
-      for (const to of b) {
-        this.#cut.add(`${from} ${to}`)
-        if (!oneWay) this.#cut.add(`${to} ${from}`)
-      }
-    this.#world.note(`partition ${a.join(',')} | ${b.join(',')}`)
+    for (const name of [...a, ...b]) this.#world.node(name)
+    for (const pair of oneWay ? pairsOf(a, b) : bothWays(a, b)) this.#partitioned.add(pair)
+    this.#noteCut(a, b)
   }
 
   /** Everything arrives again. */
   heal(): void {
-    this.#cut.clear()
-    for (const pipe of this.#pipes) pipe.flow()
+    this.#partitioned.clear()
+    this.#cuts.clear()
+    this.#flow()
   }
 
   /** Breaks every connection between two nodes: what was on its way is lost from some frame on. */
@@ -76,13 +80,26 @@ export class SimulatedNetwork {
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cut.has(`${from} ${to}`)
+    const pair = `${from} ${to}`
+    if (this.#partitioned.has(pair)) return true
+    for (const cut of this.#cuts) if (cut.has(pair)) return true
+    return false
+  }
+
+  #noteCut(a: readonly string[], b: readonly string[]): void {
+    this.#world.note(`partition ${a.join(',')} | ${b.join(',')}`)
+  }
+
+  #flow(): void {
+    for (const pipe of [...this.#pipes]) pipe.flow()
   }
 
   // ---- connections --------------------------------------------------------------------------------------------------
 
   #listen(zone: Zone, address: string, accept: Listener['accept']): { close(): void } {
-    if (this.#listeners.get(address)?.zone.isAlive === true)
+    const taken = this.#listeners.get(address)?.zone
+    // A process that was taken for dead and wakes up does not get its address back.
+    if (taken?.isAlive === true && !(taken.name === zone.name && taken.incarnation < zone.incarnation))
       throw new DefinitionInvalidError(`listen('${address}')`, 'somebody listens there already')
     const listener = { zone, accept }
     this.#listeners.set(address, listener)
@@ -99,19 +116,24 @@ export class SimulatedNetwork {
     if (fault > 0) world.noteFault(zone.name, `connection to ${address} ${connectFaults[fault - 1] ?? ''}`)
     const pipe = new Pipe(this, world, zone, address, handlers, this.#lossy.has(address))
     this.#pipes.add(pipe)
-    if (fault === 2 || this.isCut(zone.name, this.#nameAt(address))) pipe.giveUpAfter(connectMs)
-    else
-      world.kernel.after(world.outside, `connect ${address}`, travelMs, () => {
-        this.#arrive(pipe, address, fault === 3)
-      })
-    if (fault === 1) pipe.giveUpAfter(travelMs)
+    if (fault === 1) pipe.refuse(this.#nameAt(address))
+    else if (fault !== 2) this.#knock(pipe, zone.name, address, fault === 3)
     return pipe.near
   }
 
-  #arrive(pipe: Pipe, address: string, isSilent: boolean): void {
-    const listener = this.#listeners.get(address)
-    if (listener?.zone.isAlive !== true) pipe.giveUpAfter(travelMs)
-    else pipe.accept(listener.zone, listener.accept, isSilent)
+  /** Both ways have to be open, since somebody answers; while they are not, it is tried again. */
+  #knock(pipe: Pipe, from: string, address: string, isSilent: boolean): void {
+    const { kernel, outside } = this.#world
+    kernel.after(outside, `connect ${address}`, travelMs, () => {
+      const to = this.#nameAt(address)
+      const listener = this.#listeners.get(address)
+      if (this.isCut(from, to) || this.isCut(to, from))
+        pipe.hold(() => {
+          this.#knock(pipe, from, address, isSilent)
+        })
+      else if (listener?.zone.isAlive === true) pipe.accept(listener.zone, listener.accept, isSilent)
+      else pipe.refuse(to)
+    })
   }
 
   #nameAt(address: string): string {
@@ -139,12 +161,12 @@ export class SimulatedNetwork {
   }
 
   #cutFor(a: readonly string[], b: readonly string[], ms: number): void {
-    this.partition(a, b)
+    const cut = new Set(bothWays(a, b))
+    this.#cuts.add(cut)
+    this.#noteCut(a, b)
     const { kernel, outside } = this.#world
     kernel.after(outside, 'heal', ms, () => {
-      for (const from of a)
-        for (const to of b) for (const pair of [`${from} ${to}`, `${to} ${from}`]) this.#cut.delete(pair)
-      for (const pipe of this.#pipes) pipe.flow()
+      if (this.#cuts.delete(cut)) this.#flow()
     })
   }
 
@@ -158,7 +180,7 @@ export class SimulatedNetwork {
     names.forEach((name, index) => {
       const others = names.filter((other) => other !== name)
       kernel.after(outside, 'swizzle', index * 10, () => {
-        this.#cutFor([name], others, 500 + 500 * pick(4))
+        if (!kernel.decisions.isCalm) this.#cutFor([name], others, 500 + 500 * pick(4))
       })
     })
   }

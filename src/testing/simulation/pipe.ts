@@ -1,3 +1,4 @@
+import type { TimerHandle } from '../../core/clock.ts'
 import type { Connection, ConnectionHandlers } from '../../core/network.ts'
 import type { SimulatedNetwork } from './network.ts'
 import type { SimulatedWorld } from './simulated-world.ts'
@@ -5,6 +6,8 @@ import type { Zone } from './zone.ts'
 
 /** Milliseconds from one end to the other when nothing is odd. */
 export const travelMs = 0.5
+/** Milliseconds until a connection that nobody answers is given up. */
+const connectMs = 10_000
 const broken = { code: 1006, reason: '' }
 /** Milliseconds until an end notices that the process of the other one is gone, when it notices. */
 const noticeMs = 5
@@ -21,7 +24,12 @@ interface Direction {
   isMoving: boolean
 }
 
-/** One connection: two ends, and what is on its way in each direction. */
+/**
+ * One connection: two ends, and what is on its way in each direction.
+ *
+ * 1. An end receives nothing before it is opened, and nothing after its end.
+ * 2. While a direction is cut nothing gets through it, also no word that the connection is over.
+ */
 export class Pipe {
   readonly near: Connection
   readonly #network: SimulatedNetwork
@@ -30,6 +38,9 @@ export class Pipe {
   readonly #address: string
   readonly #nearEnd: End
   #farEnd: End | undefined
+  /** What met a cut, and is tried again when something heals. */
+  readonly #held: (() => void)[] = []
+  readonly #givesUp: TimerHandle
   #isSilent = false
   #isBroken = false
 
@@ -48,6 +59,9 @@ export class Pipe {
     this.#nearEnd = new End(this, zone, address)
     this.#nearEnd.handlers = handlers
     this.near = this.#nearEnd
+    this.#givesUp = world.kernel.after(zone, `connection ${address}`, connectMs, () => {
+      this.near.terminate()
+    })
   }
 
   isBetween(a: string, b: string): boolean {
@@ -55,45 +69,68 @@ export class Pipe {
     return names.includes(a) && names.includes(b)
   }
 
-  /** Nobody answered. */
-  giveUpAfter(ms: number): void {
-    this.#world.kernel.after(this.#nearEnd.zone, `connection ${this.#address}`, ms, () => {
+  /** Nobody takes connections there, and the machine `by` says so. */
+  refuse(by: string): void {
+    this.#tell(by, this.#nearEnd.zone, travelMs, () => {
       this.#nearEnd.end(broken)
+    })
+  }
+
+  /** Calls `again` when something heals. */
+  hold(again: () => void): void {
+    this.#held.push(again)
+  }
+
+  /** Has `told` called in the process `to` after `ms`, and not before the way from `from` is open. */
+  #tell(from: string, to: Zone, ms: number, told: () => void): void {
+    this.#world.kernel.after(to, `connection ${this.#address}`, ms, () => {
+      if (!this.#network.isCut(from, to.name)) told()
+      else
+        this.hold(() => {
+          this.#tell(from, to, travelMs, told)
+        })
     })
   }
 
   /** It reached somebody who takes connections. */
   accept(zone: Zone, accept: (connection: Connection) => ConnectionHandlers, isSilent: boolean): void {
-    if (this.#nearEnd.isOver) return
-    const { kernel } = this.#world
-    const far = new End(this, zone, this.#nearEnd.zone.name)
+    const near = this.#nearEnd
+    if (near.isOver || !near.zone.isAlive) return
+    const far = new End(this, zone, near.zone.name)
     this.#farEnd = far
     this.#isSilent = isSilent
-    for (const end of [far, this.#nearEnd])
+    for (const end of [far, near])
       end.zone.onDeath(() => {
         this.#died(end)
       })
-    kernel.after(zone, `connection ${this.#address}`, 0, () => {
+    this.#world.kernel.after(zone, `connection ${this.#address}`, 0, () => {
+      if (far.isOver) return
       far.handlers = accept(far)
-      far.handlers.opened?.()
-      this.#move(far)
-      kernel.after(this.#nearEnd.zone, `connection ${this.#address}`, travelMs, () => {
-        if (!this.#nearEnd.isOver) this.#nearEnd.handlers?.opened?.()
-        this.#move(this.#nearEnd)
+      far.open()
+      this.#tell(zone.name, near.zone, travelMs, () => {
+        near.open()
+        this.#world.kernel.cancel(this.#givesUp)
+        this.flow()
       })
     })
   }
 
   /** A process is gone: the other end is told by its system, or, when the machine is gone too, never. */
   #died(end: End): void {
-    const other = this.#other(end)
+    if (end.isOver) return
     end.isOver = true
+    this.ended()
+    const other = this.#other(end)
     if (other === undefined || other.isOver) return
     const isSilent = this.#world.kernel.decisions.stream(`goodbye ${end.zone.name}`, 'value').uniform(4) === 3
-    if (!isSilent)
-      this.#world.kernel.after(other.zone, `connection ${this.#address}`, noticeMs, () => {
-        other.end(broken)
-      })
+    if (!isSilent) this.#break(other)
+  }
+
+  /** An end learns that the connection broke. */
+  #break(end: End): void {
+    this.#tell(this.#other(end)?.zone.name ?? end.peer, end.zone, noticeMs, () => {
+      end.end(broken)
+    })
   }
 
   // ---- sending ------------------------------------------------------------------------------------------------------
@@ -109,6 +146,7 @@ export class Pipe {
 
   /** Lets what waits go on, in both directions. */
   flow(): void {
+    for (const again of this.#held.splice(0)) again()
     this.#move(this.#nearEnd)
     if (this.#farEnd !== undefined) this.#move(this.#farEnd)
   }
@@ -118,7 +156,8 @@ export class Pipe {
     const { direction } = end
     const to = this.#other(end)
     const { kernel } = this.#world
-    if (to?.handlers === undefined || direction.isMoving || direction.waiting.length === 0) return
+    if (to === undefined || !end.isOpen || !to.isOpen) return
+    if (direction.isMoving || direction.waiting.length === 0) return
     if (this.#network.isCut(end.zone.name, to.zone.name) || this.#isSilent || this.#isBroken) return
     direction.isMoving = true
     const waitMs = Math.max(0, direction.stalledUntilMs - kernel.nowMs)
@@ -136,7 +175,9 @@ export class Pipe {
     if (item === undefined || to.isOver) return
     if (!(item instanceof Uint8Array)) {
       to.end(item)
-      end.end(item)
+      this.#tell(to.zone.name, end.zone, travelMs, () => {
+        end.end(item)
+      })
       return
     }
     end.direction.bytes -= item.byteLength
@@ -177,9 +218,7 @@ export class Pipe {
     for (const end of [this.#nearEnd, this.#farEnd]) {
       if (end === undefined || end.isOver) continue
       end.direction.waiting.length = 0
-      this.#world.kernel.after(end.zone, `connection ${this.#address}`, noticeMs, () => {
-        end.end(broken)
-      })
+      this.#break(end)
     }
   }
 
@@ -191,13 +230,11 @@ export class Pipe {
   /** An end was left without a word: the other one learns of it after a while. */
   left(end: End): void {
     const other = this.#other(end)
-    if (other !== undefined && !other.isOver)
-      this.#world.kernel.after(other.zone, `connection ${this.#address}`, noticeMs, () => {
-        other.end(broken)
-      })
+    if (other !== undefined && !other.isOver) this.#break(other)
   }
 
   ended(): void {
+    if (this.#nearEnd.isOver) this.#world.kernel.cancel(this.#givesUp)
     if (this.#nearEnd.isOver && this.#farEnd?.isOver !== false) this.#network.forget(this)
   }
 
@@ -212,6 +249,7 @@ class End implements Connection {
   readonly zone: Zone
   readonly direction: Direction = { waiting: [], bytes: 0, stalledUntilMs: 0, isMoving: false }
   handlers: ConnectionHandlers | undefined
+  isOpen = false
   isOver = false
   readonly #pipe: Pipe
   #isClosing = false
@@ -242,6 +280,12 @@ class End implements Connection {
     this.direction.waiting.length = 0
     this.#pipe.left(this)
     this.end(broken)
+  }
+
+  open(): void {
+    if (this.isOver) return
+    this.isOpen = true
+    this.handlers?.opened?.()
   }
 
   take(frame: Uint8Array): void {

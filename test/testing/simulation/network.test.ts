@@ -12,9 +12,12 @@ interface Seen {
   accepted?: Connection
 }
 
-/** Two nodes, one of which listens as `hub`; the other connects to it. */
+type Networks = { readonly a: Network; readonly b: Network }
+
+/** Two nodes, one of which listens as `hub`; the other connects to it, after what comes `before`. */
 const between = (
-  run: (world: World, seen: Seen, networks: { readonly a: Network; readonly b: Network }) => Promise<void>,
+  run: (world: World, seen: Seen, networks: Networks) => Promise<void>,
+  before: (world: World) => void = () => undefined,
 ) =>
   defineScenario({
     name: 'network',
@@ -31,6 +34,7 @@ const between = (
           closed: ({ code }) => seen.server.push(`closed ${code}`),
         }
       })
+      before(world)
       seen.connection = networks.a.connect('hub', {
         opened: () => seen.client.push('opened'),
         received: (given) => seen.client.push(text(given)),
@@ -207,4 +211,195 @@ test('given a lossy address, then datagrams are lost, doubled and overtaken', as
   )
 
   expect(Math.min(...Object.values(odd))).toBeGreaterThan(5)
+})
+
+test('given an end that sends as it opens, in any order of events, then the other end is opened before it receives', async () => {
+  const orders = new Set<string>()
+  await simulate(
+    defineScenario({
+      name: 'greeting',
+      nodes: { a: { journal: false }, b: { journal: false } },
+      run: async (world) => {
+        const order: string[] = []
+        world.node('b').network.listen('hub', (connection) => ({
+          opened: () => {
+            connection.send(frame('hello'))
+          },
+          received: () => undefined,
+          closed: () => undefined,
+        }))
+        world.node('a').network.connect('hub', {
+          opened: () => order.push('opened'),
+          received: () => order.push('received'),
+          closed: () => undefined,
+        })
+        await world.sleep(100)
+        orders.add(order.join())
+      },
+    }),
+    { seeds: 100, strategy: 'random', faults: faults.none(), folder: false },
+  )
+
+  expect([...orders]).toEqual(['opened,received'])
+})
+
+test('given a network that fails, when a connection is refused, then nobody took it; and when one end gives up, the other ends too', async () => {
+  let refused = 0
+  let isAlone = ''
+  await simulate(
+    between(async (world, { client, server }) => {
+      await world.sleep(1)
+      world.calm()
+      await world.sleep(60_000)
+      if (client.join() === 'closed 1006') refused += 1
+      if (client.includes('closed 1006') && server.join() === 'opened') isAlone = `${client.join()} | ${server.join()}`
+    }),
+    { seeds: 100, strategy: 'random', faults: faults.only({ net: 0.5, swarm: false }), folder: false },
+  )
+
+  expect(refused).toBeGreaterThan(20)
+  expect(isAlone).toBe('')
+})
+
+/** What one end does while the two are cut off from each other. */
+const partings: readonly (readonly [string, (world: World, seen: Seen) => void])[] = [
+  ['is left', (_world, { connection }) => connection?.terminate()],
+  ['is reset', (world) => world.network.reset('a', 'b')],
+]
+
+test.each(partings)(
+  'given a partition, when a connection %s, then the other end learns of it after it heals',
+  async (_how, part) => {
+    let ends: Seen | undefined
+    let atHeal: readonly string[] = []
+    await simulate(
+      between(async (world, seen) => {
+        ends = seen
+        await world.sleep(10)
+        world.network.partition(['a'], ['b'])
+        part(world, seen)
+        await world.sleep(5000)
+        atHeal = [...seen.server]
+        world.network.heal()
+        await world.sleep(50)
+      }),
+      quietly,
+    )
+
+    expect(atHeal).toEqual(['opened'])
+    expect(ends?.server).toEqual(['opened', 'closed 1006'])
+    expect(ends?.client).toEqual(['opened', 'closed 1006'])
+  },
+)
+
+test('given a partition, when a process dies, then the other end learns of it after it heals', async () => {
+  let atHeal: readonly string[] = []
+  let atEnd: readonly string[] = []
+  await simulate(
+    between(async (world, { client }) => {
+      await world.sleep(10)
+      world.network.partition(['b'], ['a'], { oneWay: true })
+      world.node('b').crash('a test')
+      await world.sleep(5000)
+      atHeal = [...client]
+      world.network.heal()
+      await world.sleep(50)
+      atEnd = [...client]
+    }),
+    quietly,
+  )
+
+  expect(atHeal).toEqual(['opened'])
+  expect(atEnd).toEqual(['opened', 'closed 1006'])
+})
+
+test.each([
+  ['a to b', ['a'], ['b']],
+  ['b to a', ['b'], ['a']],
+])(
+  'given a cut from %s, when a connection is begun, then it is tried again when it heals, and given up when it does not',
+  async (_way, from, to) => {
+    for (const healMs of [1000, 60_000]) {
+      let ends: Seen | undefined
+      await simulate(
+        between(
+          async (world, seen) => {
+            ends = seen
+            await world.sleep(healMs)
+            world.expect(!seen.server.includes('opened'), 'no answer could arrive')
+            world.network.heal()
+            await world.sleep(60_000)
+          },
+          (world) => {
+            world.network.partition(from, to, { oneWay: true })
+          },
+        ),
+        quietly,
+      )
+      expect(ends?.client).toEqual([healMs === 1000 ? 'opened' : 'closed 1006'])
+      expect(ends?.server).toEqual(healMs === 1000 ? ['opened'] : [])
+    }
+  },
+)
+
+test('given a partition of the scenario, when the network is cut by a fault and healed, then it stays', async () => {
+  const report = await simulate(
+    between(async (world, seen) => {
+      await world.sleep(10)
+      world.network.partition(['a'], ['b'])
+      for (let n = 0; n < 10; n += 1) {
+        seen.connection?.send(frame('x'))
+        await world.sleep(100)
+      }
+      await world.sleep(70_000)
+      world.expect(world.network.isCut('a', 'b') && world.network.isCut('b', 'a'), 'it healed by itself')
+    }),
+    { seeds: 100, faults: faults.only({ net: 0.3, swarm: false }), folder: false },
+  )
+
+  expect(report.faults).toBeGreaterThan(100)
+})
+
+test('given a process that listens, when it is paused and replaced, then the new one has the address, also after the old one wakes up', async () => {
+  let ends: Seen | undefined
+  await simulate(
+    defineScenario({
+      name: 'taken over',
+      nodes: {
+        a: { journal: false },
+        b: {
+          journal: false,
+          setup: (_runtime, node) => {
+            const { incarnation, network } = node
+            network.listen('hub', () => ({
+              opened: () => ends?.server.push(`opened by ${incarnation}`),
+              received: () => undefined,
+              closed: () => undefined,
+            }))
+          },
+        },
+      },
+      run: async (world) => {
+        ends = { server: [], client: [] }
+        world.node('b').replace(40_000)
+        for (const untilMs of [30_000, 60_000]) {
+          await world.sleep(untilMs - world.nowMs)
+          world.node('a').network.connect('hub', { received: () => undefined, closed: () => undefined })
+        }
+        await world.sleep(1000)
+      },
+    }),
+    quietly,
+  )
+
+  expect(ends?.server).toEqual(['opened by 2', 'opened by 2'])
+})
+
+test('given a partition of somebody who is not there, then it is refused', async () => {
+  const scenario = between((world) => {
+    world.network.partition(['a'], ['typo'])
+    return Promise.resolve()
+  })
+
+  await expect(simulate(scenario, quietly)).rejects.toThrow(/typo/)
 })
