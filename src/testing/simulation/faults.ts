@@ -1,3 +1,4 @@
+import { DefinitionInvalidError } from '../../core/errors.ts'
 import type { Random } from '../../core/random.ts'
 
 /**
@@ -92,4 +93,20 @@ export function ratesOf({ rates, swarm }: FaultPlan, random: Random): FaultRates
   const kept = Object.entries(rates).map(([kind, rate]) => [kind, random.next() < 0.6 ? rate : 0] as const)
   // The same keys as before.
   return Object.fromEntries(kept) as unknown as FaultRates
+}
+
+/** @throws {DefinitionInvalidError} `DEFINITION_INVALID` for what is no plan, or has a rate that is none. */
+export function checkFaults(plan: FaultPlan): void {
+  // Untyped code gives anything.
+  const { kind, rates } = plan as { readonly kind?: unknown; readonly rates?: object }
+  if (kind !== 'faults' || rates === undefined)
+    throw new DefinitionInvalidError(
+      'faults',
+      'give a plan: faults.standard(), faults.only({ crash: 0.01 }), faults.none()',
+    )
+  for (const [name, rate] of Object.entries(rates) as [string, unknown][]) {
+    if (!(name in none)) throw new DefinitionInvalidError(`faults.${name}`, `there are ${Object.keys(none).join(', ')}`)
+    if (typeof rate !== 'number' || !(rate >= 0 && rate <= 1))
+      throw new DefinitionInvalidError(`faults.${name}`, `${String(rate)} is no rate from 0 to 1`)
+  }
 }

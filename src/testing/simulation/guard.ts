@@ -58,8 +58,16 @@ export class Guard {
   /** A step is over. */
   step(): void {
     for (const held of this.#held) if (held.probe.step !== undefined) this.#ask(held, () => held.probe.step?.())
-    for (const [name, condition] of this.#options.conditions)
-      if (!this.#reached.has(name) && condition(this.#world)) this.#reached.add(name)
+    for (const [name, condition] of this.#options.conditions) if (!this.#reached.has(name)) this.#look(name, condition)
+  }
+
+  #look(name: string, condition: (world: World) => boolean): void {
+    try {
+      if (condition(this.#world)) this.#reached.add(name)
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error)
+      this.#options.onBroken('sometimes', `'${name}' cannot be looked at: ${text}`, error)
+    }
   }
 
   /** Everything is mended and nothing is left to do: what has to hold then. */

@@ -57,5 +57,8 @@ export const eventually = (name: string, check: Check): Invariant => ({
 /** What a verdict says is wrong. */
 export function problemOf(verdict: Verdict | void): string | undefined {
   if (typeof verdict === 'string') return verdict
+  // Of untyped code, or of a type that takes anything for nothing.
+  if ((verdict as unknown) instanceof Promise)
+    return 'a check says at once whether it holds, and this one gave a promise'
   return verdict === false ? 'does not hold' : undefined
 }

@@ -1,5 +1,6 @@
 import { eventChannels, orderNotes, runtimeEventTypes, type OrderNote, type RuntimeEvent } from '../../core/events.ts'
 import { active } from './active.ts'
+import { begunIn } from './begun.ts'
 import { Decisions, type Deviation, type LoggedDecision } from './decisions.ts'
 import { SimulationBusyError } from './errors.ts'
 import { watchEscapes } from './escapes.ts'
@@ -101,7 +102,7 @@ function attach(world: SimulatedWorld): () => void {
   }
   const host = {
     get current() {
-      return world.kernel.current
+      return world.kernel.current ?? begunIn(world.kernel)
     },
     isStrict: world.isStrict,
     world,
@@ -220,7 +221,7 @@ export async function drive(
       const problem = kernel.nextDueMs === undefined ? stuck : `not at its end after ${maxMs} ms of the world`
       world.violate('run', problem)
     }
-    if (kernel.steps > maxSteps) world.violate('run', `not at its end after ${maxSteps} steps`)
+    if (kernel.steps > maxSteps) world.violate('limit', `not at its end after ${maxSteps} steps`)
   }
 }
 
@@ -229,7 +230,7 @@ const isBroken = ({ violation }: SimulatedWorld): boolean => violation !== undef
 const isOver = (state: { readonly isOver: boolean }): boolean => state.isOver
 
 const stuck =
-  'nothing can go on, and the scenario is not at its end: it waits for a promise that nobody settles, or for something outside of the world'
+  'nothing can go on, and the scenario is not at its end: it waits for a promise that nobody settles, or for something outside of the world (a module that is imported late is outside too)'
 
 async function stepOf(world: SimulatedWorld, untilMs: number): Promise<'ran' | 'nothing'> {
   try {

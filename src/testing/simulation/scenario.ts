@@ -1,3 +1,4 @@
+import { DefinitionInvalidError } from '../../core/errors.ts'
 import type { AnyDefinition } from '../../actors/definition.ts'
 import type { Check, Invariant } from './invariant.ts'
 import type { NodeOptions } from './node.ts'
@@ -27,8 +28,14 @@ export const defineScenario = <const S extends Scenario>(scenario: S): S => scen
 
 export const nameOf = (scenario: Scenario): string => scenario.name ?? 'scenario'
 
-export const nodeOptionsOf = (given: readonly AnyDefinition[] | NodeOptions): NodeOptions =>
-  Array.isArray(given) ? { definitions: given } : (given as NodeOptions)
+/** @throws {DefinitionInvalidError} `DEFINITION_INVALID` when untyped code gives something else. */
+export function nodeOptionsOf(name: string, given: readonly AnyDefinition[] | NodeOptions): NodeOptions {
+  if (Array.isArray(given)) return { definitions: given }
+  // It is no list, and only now is it known to be an object.
+  if (typeof given !== 'object' || (given as unknown) === null || 'kind' in given)
+    throw new DefinitionInvalidError(`nodes.${name}`, 'give a list of definitions, or options: { definitions: […] }')
+  return given as NodeOptions
+}
 
 /** The names of what a campaign has to come by. */
 export const sometimesOf = ({ sometimes = [] }: Scenario): readonly string[] =>

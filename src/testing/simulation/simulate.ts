@@ -4,12 +4,13 @@ import { DefinitionInvalidError } from '../../core/errors.ts'
 import { systemClock } from '../../core/clock.ts'
 import { millisecondsOf, type Duration } from '../duration.ts'
 import { SimulationCaseError, SimulationFailedError } from './errors.ts'
-import { faults as plans, type FaultPlan } from './faults.ts'
+import { checkFaults, faults as plans, type FaultPlan } from './faults.ts'
 import { standardInvariants } from './invariants/standard.ts'
 import type { Invariant } from './invariant.ts'
 import { failureText } from './report.ts'
 import { runWorld, type Plan, type RunOptions, type WorldResult } from './run-world.ts'
 import { nameOf, sometimesOf, type Scenario } from './scenario.ts'
+import { signatureOf } from './signature.ts'
 import { shrink, type ShrinkReport } from './shrink.ts'
 import { hashOf, optionsOf, writeCase, type SimulationCase } from './simcase.ts'
 import type { StrategyName } from './strategy.ts'
@@ -98,6 +99,8 @@ class Campaign {
 
   async run(): Promise<void> {
     const { twiceEvery = 20, strategy, onProgress, signal } = this.#options
+    if (!Number.isSafeInteger(twiceEvery) || twiceEvery < 0)
+      throw new DefinitionInvalidError('simulate: twiceEvery', `${twiceEvery} is no number of worlds`)
     for (const seed of seedsOf(this.#options)) {
       signal?.throwIfAborted()
       const plan: Plan = { seed, strategy }
@@ -150,7 +153,8 @@ class Campaign {
       { ...this.#run, keepTrace: true },
     )
     // A world that depends on something outside may go another way each time.
-    const shown = result.violation === undefined ? first : result
+    const shown =
+      result.violation === undefined ? await runWorld(this.#scenario, plan, { ...this.#run, keepTrace: true }) : result
     const file = this.#write(plan, shown)
     const report = failureText({
       scenario: nameOf(this.#scenario),
@@ -192,14 +196,26 @@ export function moduleFrom(folder: string, module: string): string {
 }
 
 function seedsOf({ seeds = 100, seed: first = 1 }: SimulateOptions): Iterable<number | string> {
-  if (typeof seeds !== 'number') return seeds
+  if (typeof seeds !== 'number') {
+    if (!isList(seeds) || seeds.length === 0)
+      throw new DefinitionInvalidError('simulate: seeds', 'give how many, or a list that is not empty')
+    return seeds
+  }
   if (!Number.isSafeInteger(seeds) || seeds < 1)
     throw new DefinitionInvalidError('simulate: seeds', `${seeds} is not a positive integer`)
   return Array.from({ length: seeds }, (_, index) => first + index)
 }
 
-const listOf = (invariants: NonNullable<SimulateOptions['invariants']>): readonly Invariant[] =>
-  invariants === 'all' ? standardInvariants() : invariants === 'none' ? [] : invariants
+// Untyped code gives anything. `Array.isArray` would make lists of `any` of them.
+const isList = (given: unknown): given is readonly unknown[] => Array.isArray(given)
+
+function listOf(invariants: NonNullable<SimulateOptions['invariants']>): readonly Invariant[] {
+  if (invariants === 'all') return standardInvariants()
+  if (invariants === 'none') return []
+  if (!isList(invariants))
+    throw new DefinitionInvalidError('simulate: invariants', "give 'all', 'none' or a list of invariants")
+  return invariants
+}
 
 export function runOptionsOf({
   faults = plans.standard(),
@@ -208,6 +224,7 @@ export function runOptionsOf({
   settle,
   strict,
 }: SimulateOptions): RunOptions {
+  checkFaults(faults)
   return {
     faults,
     invariants: listOf(invariants),
@@ -227,13 +244,14 @@ export function shrinkWorld(
   signal?: AbortSignal,
 ): Promise<ShrinkReport> {
   // One that has become a circle is not waited for as long as the first.
+  const signature = signatureOf(first.violation)
   const bounded = { ...options, maxSteps: Math.min(options.maxSteps ?? Infinity, first.steps * 4 + 10_000) }
   return shrink(
     first.deviations,
     async (deviations) => {
       signal?.throwIfAborted()
       const { violation, deviations: came } = await runWorld(scenario, { ...plan, deviations }, bounded)
-      return violation?.invariant === first.violation?.invariant ? came : undefined
+      return signatureOf(violation) === signature ? came : undefined
     },
     { maxRuns },
   )
@@ -270,6 +288,8 @@ export interface Replay {
   readonly isSame: boolean
   /** Whether it went the same way to the last byte: false when the scenario or the code has changed. */
   readonly isExact: boolean
+  /** Whether the scenario is another one than when it was found. */
+  readonly hasChanged: boolean
 }
 
 /**
@@ -290,6 +310,7 @@ export async function replay(
     result,
     isSame: result.violation?.invariant === found.invariant,
     isExact: result.traceHash === found.traceHash,
+    hasChanged: hashOf(scenario) !== found.scenarioHash,
   }
 }
 

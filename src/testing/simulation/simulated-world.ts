@@ -1,5 +1,6 @@
 import type { AnyDefinition, InputOf } from '../../actors/definition.ts'
 import { DefinitionInvalidError } from '../../core/errors.ts'
+import { millisecondsOf, type Duration } from '../duration.ts'
 import type { OrderNote, RuntimeEvent } from '../../core/events.ts'
 import type { Append } from '../../core/journal.ts'
 import type { Random } from '../../core/random.ts'
@@ -7,7 +8,7 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import { Calls } from './calls.ts'
 import type { ClientRef } from './client.ts'
 import type { Decisions } from './decisions.ts'
-import { NodeDownError } from './errors.ts'
+import { EscapedSimulationError, NodeDownError } from './errors.ts'
 import { lineOf } from './event-line.ts'
 import { ratesOf, type FaultPlan, type FaultRates } from './faults.ts'
 import { Guard } from './guard.ts'
@@ -16,6 +17,7 @@ import type { Invariant } from './invariant.ts'
 import { SimulationKernel } from './kernel.ts'
 import { SimulatedNetwork } from './network.ts'
 import { SimulatedNode } from './node.ts'
+import { payloadHash, textHash } from './payload-hash.ts'
 import { conditionsOf, invariantsOf, nodeOptionsOf, type Scenario } from './scenario.ts'
 import { Trace } from './trace.ts'
 import { placeOf } from './where.ts'
@@ -32,6 +34,8 @@ export interface WorldOptions {
 
 /** Epoch milliseconds at which every world begins: 2026-01-01 in UTC. */
 const beginMs = Date.UTC(2026, 0, 1)
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 /** Errors of a node that another process of it may not have. */
 const passing = new Set(['JOURNAL_FAILED', 'JOURNAL_FENCED', 'JOURNAL_CLOSED', 'RUNTIME_CLOSED', 'TARGET_DOWN'])
 
@@ -66,7 +70,7 @@ export class SimulatedWorld implements World {
       decisions,
       epochMs: beginMs,
       onUncaught: (zone, error) => {
-        this.violate('uncaught', `uncaught in ${zone.name}`, error)
+        this.violate('uncaught', `uncaught in ${zone.name}: ${textOf(error)}`, error)
       },
       afterStep: () => {
         this.#afterStep()
@@ -83,7 +87,7 @@ export class SimulatedWorld implements World {
     this.kernel.add(this.driver)
     this.kernel.add(this.outside)
     for (const [name, given] of Object.entries(scenario.nodes))
-      this.#nodes.set(name, new SimulatedNode(this, name, nodeOptionsOf(given)))
+      this.#nodes.set(name, new SimulatedNode(this, name, nodeOptionsOf(name, given)))
     this.#guard = new Guard(this, {
       invariants: [...invariants, ...invariantsOf(scenario)],
       conditions: conditionsOf(scenario),
@@ -119,10 +123,14 @@ export class SimulatedWorld implements World {
   }
 
   choose(n: number, label = 'choice'): number {
+    if (!Number.isSafeInteger(n) || n < 1)
+      throw new DefinitionInvalidError('world.choose', `${n} is not a positive integer`)
     return this.kernel.decisions.stream(`scenario ${label}`, 'value').uniform(n)
   }
 
   integer(min: number, max: number, label?: string): number {
+    if (!Number.isSafeInteger(min) || !Number.isSafeInteger(max) || max < min)
+      throw new DefinitionInvalidError('world.integer', `there is no integer from ${min} to ${max}`)
     return min + this.choose(max - min + 1, label)
   }
 
@@ -144,7 +152,8 @@ export class SimulatedWorld implements World {
     }
   }
 
-  sleep(ms: number): Promise<void> {
+  sleep(duration: Duration): Promise<void> {
+    const ms = millisecondsOf(duration, 'world.sleep')
     return this.wait((resume) => {
       this.kernel.timer(this.driver, 'driver sleeps', ms, resume)
     })
@@ -300,7 +309,13 @@ export class SimulatedWorld implements World {
   /** Something real was reached for in a step. */
   escaped(what: string, stack: string): void {
     if (this.kernel.isOutOfWorld) return
-    this.violate('escape', `${what} in a simulated world, at ${placeOf(stack)}`, new Error(what))
+    const place = placeOf(stack)
+    const error = new EscapedSimulationError(
+      what,
+      place,
+      'put it behind wrap() or a port, or open it before the world begins',
+    )
+    this.violate('escape', `${what} in a simulated world, at ${place}`, error)
   }
 
   noteFault(node: string, what: string): void {
@@ -313,7 +328,8 @@ export class SimulatedWorld implements World {
     if (node === undefined) return
     if (event.type === 'handled') this.#delivered += 1
     const isStale = this.#isStale(node)
-    this.trace.add(this.nowMs, isStale ? `${event.node} (replaced)` : event.node, event.path, lineOf(event))
+    const payload = event.type === 'handled' ? payloadHash(event.message) : ''
+    this.trace.add(this.nowMs, isStale ? `${event.node} (replaced)` : event.node, event.path, lineOf(event), payload)
     if (isStale) return
     if (event.type === 'journal-failed') node.journalFailed()
     this.#guard.tell('event', event, node)
@@ -332,6 +348,8 @@ export class SimulatedWorld implements World {
   }
 
   written(node: SimulatedNode, appends: readonly Append[]): void {
+    for (const { stream, entries } of appends)
+      this.trace.add(this.nowMs, node.name, stream, 'is written', textHash(entries.map(({ body }) => body).join('\n')))
     this.#guard.tell('written', node, appends)
   }
 
@@ -349,22 +367,22 @@ export class SimulatedWorld implements World {
   }
 
   startFailed(node: SimulatedNode, error: unknown, isLast: boolean): void {
-    this.trace.add(
-      this.nowMs,
-      node.name,
-      'process',
-      `does not start: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    this.trace.add(this.nowMs, node.name, 'process', `does not start: ${textOf(error)}`)
     if (isLast) this.violate('start', `node ${node.name} does not start`, error)
   }
 
   /** Everything is mended and nothing is left to do: what has to hold then. */
   quiet(): void {
-    this.#guard.quiet()
+    this.kernel.within(this.driver, () => {
+      this.#guard.quiet()
+    })
   }
 
   #afterStep(): void {
-    this.#guard.step()
+    // Checks have the time of the world, as the scenario does.
+    this.kernel.within(this.driver, () => {
+      this.#guard.step()
+    })
     if (!this.kernel.decisions.isCalm)
       for (const node of this.#nodes.values()) if (node.state === 'up') hurtProcess(this, node)
   }

@@ -36,10 +36,11 @@ export class Trace {
     return this.#lines ?? []
   }
 
-  add(atMs: number, node: string, place: string, what: string): void {
+  /** `hash`: of what it was about; part of the bytes, and of no use to people. */
+  add(atMs: number, node: string, place: string, what: string, hash = ''): void {
     if (this.#digest !== undefined) return
     this.#length += 1
-    this.#chunk += `${atMs} ${node} ${place} ${what}\n`
+    this.#chunk += `${atMs} ${node} ${place} ${what} ${hash}\n`
     if (this.#chunk.length > chunkLength) this.#flush()
     this.#lines?.push({ atMs, node, place, what })
   }

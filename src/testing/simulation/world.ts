@@ -1,5 +1,6 @@
 import type { AnyDefinition, InputOf } from '../../actors/definition.ts'
 import type { Random } from '../../core/random.ts'
+import type { Duration } from '../duration.ts'
 import type { Calls } from './calls.ts'
 import type { ClientRef } from './client.ts'
 import type { SimulatedNetwork } from './network.ts'
@@ -40,7 +41,8 @@ export interface World {
   pick<T>(values: readonly T[], label?: string): T
   /** Does up to `times` of the actions, one after another: which, the world decides. A failure is shrunk to the fewest. */
   repeat(times: number, actions: Readonly<Record<string, () => void | Promise<void>>>): Promise<void>
-  sleep(ms: number): Promise<void>
+  /** Milliseconds, or as `'90s'`. */
+  sleep(duration: Duration): Promise<void>
   /**
    * As a client does it: tries again as long as nodes are down, their journals fail, or an error says that it is
    * `retryable`. Rejects with the last error.
