@@ -1,8 +1,9 @@
 /* eslint-disable no-restricted-properties, no-restricted-globals -- in a world they are virtual */
 import * as z from 'zod'
 import { expect, test } from 'vitest'
-import { defineActor, message, question } from 'echelon'
-import { faults, sim } from 'echelon/testing'
+import { defineActor, message, question, type Ref } from 'echelon'
+import { fromPromise } from 'xstate'
+import { EscapedSimulationError, faults, sim, wrap } from 'echelon/testing'
 import { counter } from './actors.ts'
 
 const approval = defineActor({
@@ -105,8 +106,141 @@ test('given code that reaches for the network, then whoever drives the world lea
   const world = sim()
   world.spawn(caller).tell({ type: 'caller.go' })
 
-  await expect(world.settle()).rejects.toThrow(/fetch/)
+  const failure: unknown = await world.settle().catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(EscapedSimulationError)
+  expect(String(failure)).toMatch(/fetch in a simulated world, at .*sim\.test\.ts:\d+/)
+  // Who was told is not told again: `await using` would hide what the test says behind it.
+  await world[Symbol.asyncDispose]()
+})
+
+test('given a world that breaks and nobody drives, then its disposal tells of it', async () => {
+  const breaker = defineActor({
+    name: 'breaker',
+    protocol: { 'breaker.go': message() },
+    on: { 'breaker.go': () => void fetch('http://127.0.0.1:1/').catch(() => undefined) },
+  })
+  const world = sim()
+  world.spawn(breaker).tell({ type: 'breaker.go' })
+
   await expect(world[Symbol.asyncDispose]()).rejects.toThrow(/fetch/)
+})
+
+test('given a world that is disposed of twice, then the one that was opened since stays open', async () => {
+  const first = sim()
+  await first[Symbol.asyncDispose]()
+  await using second = sim()
+
+  await first[Symbol.asyncDispose]()
+
+  expect(() => sim()).toThrow(/another simulated world is open/)
+  await second.advance(1)
+})
+
+/** Milliseconds since worlds begin: few in a world, many in what is real. */
+const age = (): number => Date.now() - Date.UTC(2026, 0, 1)
+const dayMs = 86_400_000
+const ages: number[] = []
+const noteAges = async (): Promise<void> => {
+  await Promise.resolve()
+  await Promise.resolve()
+  ages.push(age())
+  await new Promise((resolve) => setTimeout(resolve, 5000))
+  ages.push(age())
+}
+const early = defineActor({
+  name: 'early',
+  protocol: {},
+  machine: ({ setup }) =>
+    setup({ actors: { job: fromPromise(noteAges) } }).createMachine({
+      initial: 'working',
+      states: { working: { invoke: { src: 'job', onDone: 'done' } }, done: {} },
+    }),
+})
+
+test.each(['spawn', 'runtime.spawn'] as const)(
+  'given work that begins with %s, when it has awaited something, then it is still in the world, and the test is not',
+  async (how) => {
+    ages.length = 0
+    await using world = sim()
+    const ref = how === 'spawn' ? world.spawn(early) : world.runtime.spawn(early)
+    expect(age()).toBeGreaterThan(dayMs)
+    await Promise.resolve()
+    expect(age()).toBeGreaterThan(dayMs)
+
+    await world.advance('5s')
+
+    expect(ages).toEqual([0, 5000])
+    expect(ref.getSnapshot().value).toBe('done')
+  },
+)
+
+const sum = defineActor({
+  name: 'sum',
+  protocol: { 'sum.of': question({ values: z.array(z.number()) }, z.number()) },
+  on: { 'sum.of': ({ message, reply }) => reply(message.values.reduce((a, b) => a + b, 0)) },
+})
+const peers: Pick<Ref<typeof sum.protocol>, 'ask' | 'watch'>[] = []
+
+test('given the ref of an actor, when another one is given it and asks, then it is answered in that step of the world', async () => {
+  const asker = defineActor({
+    name: 'asker',
+    protocol: { 'asker.go': question({}, z.tuple([z.number(), z.number()])) },
+    on: {
+      'asker.go': async ({ reply }) => {
+        const answer = await peers[0]?.ask({ type: 'sum.of', values: [3, 4] })
+        reply([answer ?? 0, age()])
+      },
+    },
+  })
+  await using world = sim()
+  peers[0] = world.spawn(sum)
+
+  const [answer, ageMs] = await world.spawn(asker).ask({ type: 'asker.go' })
+
+  expect(answer).toBe(7)
+  expect(ageMs).toBe(0)
+})
+
+test('given faults that would kill the process, then it lives, since nobody would start it again', async () => {
+  for (const seed of [1, 2, 3]) {
+    await using world = sim({ seed, definitions: [counter], faults: faults.only({ crash: 1, crashAtCommit: 1 }) })
+    await world.ready
+    await world.get(counter, 'a').tell({ type: 'counter.add', by: 2 }, { durable: true })
+    expect(await world.get(counter, 'a').ask({ type: 'counter.total' })).toBe(2)
+  }
+})
+
+test('given a promise that nothing settles in a world that goes on for ever, then until says so', async () => {
+  const ticker = defineActor({
+    name: 'ticker',
+    protocol: { 'ticker.go': message() },
+    on: { 'ticker.go': () => void setInterval(() => undefined, dayMs) },
+  })
+  await using world = sim()
+  world.spawn(ticker).tell({ type: 'ticker.go' })
+
+  await expect(world.until(new Promise(() => undefined))).rejects.toThrow(/not come about after 30 days/)
+})
+
+test('given a rate for calls, then it holds for each seed: no kind is left out', async () => {
+  const shop = wrap({ buy: () => Promise.resolve('bought') })
+  const buyer = defineActor({
+    name: 'buyer',
+    protocol: { 'buyer.buy': question({}, z.string()) },
+    on: {
+      'buyer.buy': async ({ reply }) => {
+        reply(await shop.buy().catch(() => 'failed'))
+      },
+    },
+  })
+  for (let seed = 0; seed < 12; seed += 1) {
+    await using world = sim({ seed, faults: faults.only({ call: 1 }) })
+    const answer = await world
+      .spawn(buyer)
+      .ask({ type: 'buyer.buy' })
+      .catch(() => 'not answered')
+    expect(answer).not.toBe('bought')
+  }
 })
 
 test.each(['1 day', '-1s', -5, NaN])('given a duration of %s, then it is refused', async (duration) => {
