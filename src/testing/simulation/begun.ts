@@ -14,5 +14,5 @@ export const beginIn = <T>(zone: Zone, code: () => T): T => begun.run(zone, code
 /** The zone in which the code that runs here was begun, if it is one of this world. */
 export function begunIn(kernel: SimulationKernel): Zone | undefined {
   const zone = begun.getStore()
-  return zone?.kernel === kernel && zone.isAlive && !kernel.isOutOfWorld ? zone : undefined
+  return zone?.kernel === kernel && zone.isAlive ? zone : undefined
 }

@@ -62,7 +62,6 @@ export class SimulationKernel {
   #steps = 0
   #stepsAtOnce = 0
   #current: Zone | undefined
-  #outOfWorld = 0
 
   constructor(options: KernelOptions) {
     this.#options = options
@@ -131,24 +130,6 @@ export class SimulationKernel {
     try {
       return code()
     } finally {
-      this.#current = saved
-    }
-  }
-
-  /** Whether code runs that was let through to what is real. */
-  get isOutOfWorld(): boolean {
-    return this.#outOfWorld > 0
-  }
-
-  /** Starts code that is let through to what is real. */
-  outOfWorld<T>(code: () => T): T {
-    const saved = this.#current
-    this.#current = undefined
-    this.#outOfWorld += 1
-    try {
-      return code()
-    } finally {
-      this.#outOfWorld -= 1
       this.#current = saved
     }
   }

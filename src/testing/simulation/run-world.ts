@@ -1,5 +1,5 @@
 import { eventChannels, orderNotes, runtimeEventTypes, type OrderNote, type RuntimeEvent } from '../../core/events.ts'
-import { active } from './active.ts'
+import { active, isLetThrough } from './active.ts'
 import { begunIn } from './begun.ts'
 import { Decisions, type Deviation, type LoggedDecision } from './decisions.ts'
 import { SimulationBusyError } from './errors.ts'
@@ -12,6 +12,7 @@ import { drawnStrategy, strategyOf, type StrategyName } from './strategy.ts'
 import type { TraceLine } from './trace.ts'
 import { seededRandom } from '../../core/random.ts'
 import { SimulatedWorld } from './simulated-world.ts'
+import { catchUncaught } from './uncaught.ts'
 import type { Violation } from './world.ts'
 
 /** Which world of a scenario: the same plan gives the same world. */
@@ -102,7 +103,7 @@ function attach(world: SimulatedWorld): () => void {
   }
   const host = {
     get current() {
-      return world.kernel.current ?? begunIn(world.kernel)
+      return isLetThrough() ? undefined : (world.kernel.current ?? begunIn(world.kernel))
     },
     isStrict: world.isStrict,
     world,
@@ -110,16 +111,17 @@ function attach(world: SimulatedWorld): () => void {
       world.escaped(what, stack)
     },
   }
-  const onRejection = (error: unknown): void => {
-    world.violate('uncaught', `unhandled rejection: ${error instanceof Error ? error.message : String(error)}`, error)
-  }
   for (const type of runtimeEventTypes) eventChannels[type].subscribe(onEvent)
   orderNotes.subscribe(onOrder)
   active.host = host
   const unwatch = watchEscapes()
-  process.on('unhandledRejection', onRejection)
+  const release = catchUncaught((what, error) => {
+    if (host.current === undefined) return false
+    world.violate('uncaught', `${what}: ${error instanceof Error ? error.message : String(error)}`, error)
+    return true
+  })
   return () => {
-    process.off('unhandledRejection', onRejection)
+    release()
     unwatch()
     active.host = undefined
     for (const type of runtimeEventTypes) eventChannels[type].unsubscribe(onEvent)

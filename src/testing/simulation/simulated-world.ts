@@ -5,6 +5,7 @@ import type { OrderNote, RuntimeEvent } from '../../core/events.ts'
 import type { Append } from '../../core/journal.ts'
 import type { Random } from '../../core/random.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
+import { outsideOfWorlds } from './active.ts'
 import { Calls } from './calls.ts'
 import type { ClientRef } from './client.ts'
 import type { Decisions } from './decisions.ts'
@@ -195,7 +196,8 @@ export class SimulatedWorld implements World {
   async external<T>(reason: string, real: () => Promise<T>): Promise<T> {
     this.#externalReason ??= reason
     const zone = this.kernel.current ?? this.driver
-    const promise = this.kernel.outOfWorld(real)
+    // What it throws at once is a rejection too.
+    const promise = outsideOfWorlds(async () => real())
     const settled = promise.then(
       () => undefined,
       () => undefined,
@@ -308,7 +310,6 @@ export class SimulatedWorld implements World {
 
   /** Something real was reached for in a step. */
   escaped(what: string, stack: string): void {
-    if (this.kernel.isOutOfWorld) return
     const place = placeOf(stack)
     const error = new EscapedSimulationError(
       what,

@@ -1,9 +1,13 @@
 /* eslint-disable no-restricted-imports, no-restricted-properties, no-restricted-globals -- what becomes of them in a world is what is tested */
 import crypto from 'node:crypto'
-import { connect } from 'node:net'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { expect, test, vi } from 'vitest'
 import { defineActor, message } from 'echelon'
@@ -183,4 +187,83 @@ test('given something real that is let through, then it happens, and the report 
 
   expect(text).toContain('let through')
   expect(report.external).toBe('reads a file')
+})
+
+test('given several real requests that are let through, with waiting in between, when the world goes on meanwhile, then all are answered', async () => {
+  const server = createServer((_request, response) => response.end('paid')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  // A server that listens on a port has an address with one.
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const seen: unknown[] = []
+  const scenario = defineScenario({
+    name: 'let through',
+    nodes: {},
+    run: async (world) => {
+      const paid = world.external('pays', async () => {
+        const texts = [await (await fetch(url)).text()]
+        const startMs = Date.now()
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        texts.push(await (await fetch(url)).text())
+        return { texts, isReal: Date.now() > startMs && startMs > Date.UTC(2026, 0, 2) }
+      })
+      for (let round = 0; round < 20; round += 1) await world.sleep(1)
+      seen.push(await paid, Date.now() < Date.UTC(2026, 0, 2))
+    },
+  })
+
+  await simulate(scenario, { seeds: 1, faults: faults.none(), folder: false })
+  server.close()
+
+  expect(seen).toEqual([{ texts: ['paid', 'paid'], isReal: true }, true])
+})
+
+test('given code that is let through and throws, then the scenario gets what it throws', async () => {
+  let caught: unknown
+  const scenario = defineScenario({
+    name: 'let through',
+    nodes: {},
+    run: async (world) => {
+      await world
+        .external('fails', () => {
+          throw new Error('no such thing')
+        })
+        .catch((error: unknown) => (caught = error))
+    },
+  })
+  await simulate(scenario, { seeds: 1, folder: false })
+
+  expect(caught).toMatchObject({ message: 'no such thing' })
+})
+
+test.each([
+  ['AsyncResource', () => new AsyncResource('pool').runInAsyncScope(() => 1)],
+  ['AsyncResource.bind', () => AsyncResource.bind(() => 1)()],
+  ['AsyncLocalStorage.snapshot', () => AsyncLocalStorage.snapshot()(() => 1)],
+  [
+    'Readable.from',
+    async () => {
+      const items: unknown[] = []
+      for await (const item of Readable.from([1, 2])) items.push(item)
+      return items.length
+    },
+  ],
+])('given %s in a handler, then that is no escape', async (_name, code) => {
+  await expect(inHandler(code)).resolves.toMatchObject({ worlds: 1 })
+})
+
+test.each([
+  [
+    'crypto.subtle',
+    () => globalThis.crypto.subtle.digest('SHA-256', new Uint8Array(3)),
+    /a real hash of the thread pool/,
+  ],
+  [
+    'MessageChannel',
+    () => {
+      new MessageChannel().port1.close()
+    },
+    /a real message port/,
+  ],
+])('given %s in a handler, then it is noticed', async (_name, code, what) => {
+  await expect(inHandler(code)).rejects.toThrow(what)
 })
