@@ -93,7 +93,10 @@ async function tryImages(
     const plan = { seed: 1, strategy: 'fifo', deviations: [...crashes, ...torn] } as const
     const result = await runWorld(scenario, plan, terms.run)
     terms.search.worlds += 1
-    died ||= result.faults > 0
+    // Scenarios may have faults of their own.
+    died ||= crashes.every(({ stream, ordinal }) =>
+      result.deviations.some((made) => made.stream === stream && made.ordinal === ordinal),
+    )
     if (result.violation !== undefined) await fail(scenario, result, terms.run, terms.search.worlds, terms.options)
     if (!died) return false
   }

@@ -1,5 +1,13 @@
 import { JournalCorruptError, JournalFailedError, JournalFullError } from '../../core/journal-errors.ts'
-import type { Append, Journal, JournalEntry, JournalHost, JournalReader, JournalSource } from '../../core/journal.ts'
+import type {
+  Append,
+  Journal,
+  JournalEntry,
+  JournalHost,
+  JournalReader,
+  JournalSource,
+  Problem,
+} from '../../core/journal.ts'
 import { memoryJournalOn } from '../../journal/memory.ts'
 import { MemoryStore } from '../../journal/memory-store.ts'
 import type { FaultRates } from './faults.ts'
@@ -13,6 +21,7 @@ const slowMs = [5, 300, 30_000]
 /** Milliseconds that a disk stays full, by degree; 0: it is full once. */
 const fullMs = [0, 2000, 60_000]
 const location = 'simulated disk'
+const otherChecksum = 'the checksum is another one'
 /** The lease of whoever may write to a journal in memory. */
 const writer = 'writer'
 
@@ -23,8 +32,8 @@ export interface DiskObserver {
   written(appends: readonly Append[]): void
   /** Something happened that belongs into the trace. */
   note(what: string): void
-  /** The process that has it open dies here and now. */
-  crash(why: string): void
+  /** `zone`, which has it open, dies here and now. */
+  crash(zone: Zone, why: string): void
   /** A fault was injected. */
   fault(kind: string): void
 }
@@ -68,6 +77,17 @@ export class SimulatedDisk {
     return true
   }
 
+  /** What is damaged, as a look at all of it finds it. */
+  get problems(): readonly Problem[] {
+    return [...this.#damaged].map(([stream, seq]) => ({ where: `stream ${stream} at ${seq}`, problem: otherChecksum }))
+  }
+
+  /** Entries that are gone are not damaged any more. */
+  forgetRemoved(): void {
+    for (const [stream, seq] of this.#damaged)
+      if (!this.#store.log.some((entry) => entry.stream === stream && entry.seq === seq)) this.#damaged.delete(stream)
+  }
+
   /** Everything is gone. */
   lose(): void {
     this.#store = new MemoryStore()
@@ -91,8 +111,7 @@ export class SimulatedDisk {
   /** @throws {JournalCorruptError} `JOURNAL_CORRUPT` when an entry of the stream is damaged. */
   check(stream: string): void {
     const seq = this.#damaged.get(stream)
-    if (seq !== undefined)
-      throw new JournalCorruptError(location, `stream ${stream} at ${seq}`, 'the checksum is another one')
+    if (seq !== undefined) throw new JournalCorruptError(location, `stream ${stream} at ${seq}`, otherChecksum)
   }
 }
 
@@ -179,7 +198,7 @@ class SimulatedJournal implements Journal {
     this.#observer.note(`wrote ${batch.length}`)
     if (this.#decide('crashAtCommit', 1) === 1) {
       this.#observer.fault('dies after a commit, before its acknowledgement')
-      this.#observer.crash('after a commit')
+      this.#observer.crash(this.#zone, 'after a commit')
       return
     }
     await delay(this.#zone, this.#label, this.#latency(commitMs))
@@ -193,7 +212,7 @@ class SimulatedJournal implements Journal {
     if (this.#decide('crashAtCommit', 1) === 1) {
       this.#observer.fault('dies at a commit')
       this.#pending = [...batch]
-      this.#observer.crash('at a commit')
+      this.#observer.crash(this.#zone, 'at a commit')
       return undefined
     }
     const full = this.#decide('diskFull', fullMs.length)
@@ -293,7 +312,10 @@ class SimulatedJournal implements Journal {
   }
 
   verify(): ReturnType<Journal['verify']> {
-    return this.#read(undefined, () => this.#inner.verify())
+    return this.#read(undefined, async () => {
+      const report = await this.#inner.verify()
+      return { ...report, problems: [...report.problems, ...this.#disk.problems] }
+    })
   }
 
   info(): ReturnType<Journal['info']> {
@@ -301,7 +323,11 @@ class SimulatedJournal implements Journal {
   }
 
   compact(...args: Parameters<Journal['compact']>): ReturnType<Journal['compact']> {
-    return this.#read(undefined, () => this.#inner.compact(...args))
+    return this.#read(undefined, async () => {
+      const report = await this.#inner.compact(...args)
+      this.#disk.forgetRemoved()
+      return report
+    })
   }
 
   acquire(...args: Parameters<Journal['acquire']>): ReturnType<Journal['acquire']> {

@@ -15,9 +15,9 @@ export interface FaultRates {
   readonly pause: number
   /** It is taken for dead while it is paused: another process takes its journal, and then it wakes up. */
   readonly replace: number
-  /** One step takes long: timers are late. */
+  /** One step of a node takes long: its timers are late. */
   readonly stall: number
-  /** The wall clock jumps, or runs at another rate. */
+  /** The wall clock jumps, or both clocks of a node run at another rate. */
   readonly clock: number
   /** A commit or a read takes long. */
   readonly diskSlow: number

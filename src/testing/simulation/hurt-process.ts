@@ -10,7 +10,7 @@ const jumpMs = [1500, -1500, 10_800_000, -10_800_000]
 
 /** After a step: something may happen to the process of a node. */
 export function hurtProcess(world: SimulatedWorld, node: SimulatedNode): void {
-  const { kernel, rates } = world
+  const { rates } = world
   const drawn = (kind: 'crash' | 'pause' | 'replace' | 'stall' | 'clock', kinds = 1): number =>
     rates[kind] > 0 ? streamOf(world, kind, node).fault(rates[kind], kinds) : 0
   if (drawn('crash') > 0) {
@@ -31,7 +31,8 @@ export function hurtProcess(world: SimulatedWorld, node: SimulatedNode): void {
   const stalls = drawn('stall', stallMs.length)
   if (stalls > 0) {
     world.noteFault(node.name, 'a step takes long')
-    kernel.stall(stallMs[stalls - 1] ?? 0)
+    // Its event loop does nothing else meanwhile, and others go on.
+    node.zone?.pause(stallMs[stalls - 1] ?? 0)
   }
   const jumps = drawn('clock', jumpMs.length + 2)
   if (jumps > 0) hurtClock(world, node, jumps)

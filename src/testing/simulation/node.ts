@@ -54,8 +54,10 @@ export class SimulatedNode {
       note: (what) => {
         world.trace.add(world.kernel.nowMs, name, 'disk', what)
       },
-      crash: (why) => {
-        this.crash(why)
+      crash: (zone, why) => {
+        // An old process that was replaced dies alone.
+        if (zone === this.#zone) this.crash(why)
+        else zone.die()
       },
       fault: (kind) => {
         world.noteFault(name, kind)
@@ -144,13 +146,19 @@ export class SimulatedNode {
 
   // ---- its process --------------------------------------------------------------------------------------------------
 
-  /** Starts a process. Resolves when it is up, or has failed. */
+  /** Starts a process, unless one is up or starting. Resolves when it is up, or has failed. After `stop`, ends that process first. */
   async start(): Promise<void> {
+    if (this.#isStopped) this.end()
+    if (this.#state === 'down') await this.#start()
+    else await this.up()
+  }
+
+  async #start(): Promise<void> {
     const { kernel } = this.#world
     this.#incarnation += 1
     const label = `${this.name}#${this.#incarnation}`
     const zone = new Zone(kernel, this.name, this.#incarnation, kernel.decisions.random.fork(label))
-    zone.skewMs = this.#zone?.skewMs ?? 0
+    if (this.#zone !== undefined) zone.onMachineOf(this.#zone)
     this.#zone = zone
     this.#runtime = undefined
     this.#state = 'starting'
@@ -244,8 +252,9 @@ export class SimulatedNode {
     else if (decisions.stream(`corrupt ${this.name}`, 'fault').fault(rates.corrupt) === 1) this.corrupt()
   }
 
-  /** Its disk is empty from here on. While its process is down. */
+  /** Its disk is empty from here on, and its process gone with it. */
   loseDisk(): void {
+    this.crash('its disk is lost')
     this.#world.noteFault(this.name, 'the disk is lost')
     this.#world.diskLost(this)
     this.disk.lose()
@@ -279,7 +288,7 @@ export class SimulatedNode {
     kernel.after(driver, `kill ${this.name}`, ms + 1000, () => {
       old.die()
     })
-    void this.start()
+    void this.#start()
   }
 
   /** Shuts its runtime down in order, and gives the report; undefined when it is down. It is not started again. */
@@ -287,6 +296,8 @@ export class SimulatedNode {
     this.#isStopped = true
     const { runtime } = this
     const zone = this.#zone
+    // It is told to end before it can end in order.
+    if (this.#state === 'starting' && zone !== undefined) this.#down(zone)
     if (runtime === undefined || zone === undefined) return undefined
     this.#note('shuts down')
     return this.#world.fromZone(this, 'shutdown', () =>

@@ -29,10 +29,10 @@ export class Zone implements Clock, Scheduler {
   /** Wall-clock milliseconds that it is ahead of the world's. */
   skewMs = 0
   /** Milliseconds of its clocks per millisecond of the world: 1.1 is ten percent fast. */
-  rate = 1
+  #rate = 1
   #isAlive = true
   #pausedUntilMs = 0
-  /** World and own milliseconds when `rate` was last set. */
+  /** World and own milliseconds when its rate was last set. */
   #anchor = { worldMs: 0, ownMs: 0 }
   readonly #soon = new Deque<Ready>()
   readonly #later = new Deque<Ready>()
@@ -67,15 +67,15 @@ export class Zone implements Clock, Scheduler {
 
   // In whole nanoseconds: a timer that is a rounding error early would be set anew for a time that does not pass.
   now = (): number =>
-    Math.round((this.#anchor.ownMs + (this.kernel.nowMs - this.#anchor.worldMs) * this.rate) * nsPerMs) / nsPerMs
+    Math.round((this.#anchor.ownMs + (this.kernel.nowMs - this.#anchor.worldMs) * this.#rate) * nsPerMs) / nsPerMs
 
-  wallNow = (): number => this.kernel.epochMs + Math.round(this.kernel.nowMs + this.skewMs)
+  wallNow = (): number => this.kernel.epochMs + Math.round(this.kernel.nowMs + this.skewMs + this.#driftMs)
 
   setTimeout = (fn: () => void, delayMs: number): TimerHandle =>
     this.kernel.timer(
       this,
       `timer ${this.name}`,
-      Math.ceil(delayMs > 0 ? delayMs * nsPerMs : 0) / nsPerMs / this.rate,
+      Math.ceil(delayMs > 0 ? delayMs * nsPerMs : 0) / nsPerMs / this.#rate,
       fn,
     )
 
@@ -83,10 +83,26 @@ export class Zone implements Clock, Scheduler {
     this.kernel.cancel(handle)
   }
 
+  get rate(): number {
+    return this.#rate
+  }
+
+  /** Milliseconds that its clocks got ahead since their rate was last set. */
+  get #driftMs(): number {
+    return (this.kernel.nowMs - this.#anchor.worldMs) * (this.#rate - 1)
+  }
+
   /** Its clocks run at another rate from here on; timers that are set keep their times. */
   drift(rate: number): void {
+    this.skewMs += this.#driftMs
     this.#anchor = { worldMs: this.kernel.nowMs, ownMs: this.now() }
-    this.rate = rate
+    this.#rate = rate
+  }
+
+  /** It runs on the machine of `other`: its wall clock shows the same, and both clocks run at the same rate. */
+  onMachineOf(other: Zone): void {
+    this.skewMs = other.skewMs + other.#driftMs
+    this.#rate = other.#rate
   }
 
   // ---- scheduler ----------------------------------------------------------------------------------------------------

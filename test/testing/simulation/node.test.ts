@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { defineActor, exits, message, question } from 'echelon'
 import * as z from 'zod'
 import { crashEverywhere, defineScenario, explore, faults, simulate, type World } from 'echelon/testing'
+import { runWorld } from '../../../src/testing/simulation/run-world.ts'
 import { addOne, counter, lostUpdate } from './actors.ts'
 
 const quietly = { seeds: 1, strategy: 'fifo', faults: faults.none(), folder: false } as const
@@ -228,4 +229,178 @@ test('given two independent messages, when every order is tried, then both order
 
   expect(report.isComplete).toBe(true)
   expect([...seen].toSorted()).toEqual(['/user/a,/user/b', '/user/b,/user/a'])
+})
+
+test('given a node that is up or starting, when it is started, then no second process lives', async () => {
+  await simulate(
+    shop(async (world) => {
+      const node = world.node('shop')
+      const { zone } = node
+      await node.start()
+      world.expect(node.incarnation === 1 && node.zone === zone, 'a second one was started')
+      node.crash('a test')
+      await Promise.all([node.start(), node.start()])
+      await world.sleep(60_000)
+      world.expect(node.incarnation === 2, `there were ${node.incarnation} processes`)
+      await node.stop()
+      await node.start()
+      world.expect(zone?.isAlive === false && node.incarnation === 3, 'it was not started after it was stopped')
+      world.expect((await total(world)) === 0, 'it counted')
+    }),
+    quietly,
+  )
+})
+
+test('given a node that is starting, when it is stopped, then it does not come up', async () => {
+  await simulate(
+    shop(async (world) => {
+      const node = world.node('shop')
+      node.crash('a test')
+      void node.start()
+      world.expect(node.state === 'starting', node.state)
+      await node.stop()
+      await world.sleep(60_000)
+      world.expect(node.state === 'down', `it is ${node.state}`)
+      await node.start()
+      world.expect(node.state === 'up', `it is ${node.state}`)
+    }),
+    quietly,
+  )
+})
+
+test('given a paused process that was replaced, when it wakes up and dies at a commit, then the new one lives on', async () => {
+  // Told, and not written when it is paused: that commit is the one that the old process dies at.
+  const write = async (world: World): Promise<void> => {
+    await addOne(world, 'a', 'x')
+    world.get(counter, 'a').tell({ type: 'counter.add', by: 1 })
+    await world.sleep(0.05)
+  }
+  let atCrash = 0
+  for (let ordinal = 0; ordinal < 20; ordinal += 1) {
+    let incarnation = 0
+    let isOldAlive = true
+    const scenario = shop(async (world) => {
+      await write(world)
+      const node = world.node('shop')
+      const old = node.zone
+      const before = node.incarnation
+      node.replace(1000)
+      await world.sleep(1500)
+      incarnation = node.incarnation - before
+      isOldAlive = old?.isAlive === true
+    })
+    const deviations = [{ kind: 'fault', stream: 'crashAtCommit shop', ordinal, value: 1 }] as const
+    const rates = faults.only({ crashAtCommit: 0.5, swarm: false })
+    await runWorld(scenario, { seed: 1, strategy: 'fifo', deviations }, { faults: rates })
+    if (!isOldAlive && incarnation === 1) atCrash += 1
+    expect(isOldAlive || incarnation === 1).toBe(true)
+  }
+  expect(atCrash).toBeGreaterThan(0)
+})
+
+test('given a step of a node that takes long, then its timers are late, and those of others are not', async () => {
+  const firedMs = { a: 0, b: 0 }
+  const plan = (ordinal: number) =>
+    ({ seed: 1, strategy: 'fifo', deviations: [{ kind: 'fault', stream: 'stall a', ordinal, value: 3 }] }) as const
+  let late = 0
+  for (let ordinal = 0; ordinal < 8; ordinal += 1) {
+    const scenario = defineScenario({
+      name: 'stall',
+      nodes: { a: { journal: false }, b: { journal: false } },
+      run: async (world) => {
+        for (const name of ['a', 'b'] as const)
+          world.node(name).zone?.setTimeout(() => {
+            firedMs[name] = world.nowMs
+          }, 10)
+        await world.sleep(20_000)
+      },
+    })
+    await runWorld(scenario, plan(ordinal), { faults: faults.only({ stall: 0.5, swarm: false }) })
+    if (firedMs.a > 1000) late += 1
+    expect(firedMs.b).toBeLessThan(100)
+  }
+  expect(late).toBeGreaterThan(0)
+})
+
+test('given a clock that drifts, then the wall clock does too, and both do after a restart', async () => {
+  await simulate(
+    shop(async (world) => {
+      const node = world.node('shop')
+      const aheadMs = (): number => (node.zone?.wallNow() ?? 0) - Date.UTC(2026, 0, 1) - world.nowMs
+      node.zone?.drift(1.1)
+      await world.sleep(10_000)
+      world.expect(Math.abs(aheadMs() - 1000) < 2, `ahead by ${aheadMs()}`)
+      node.crash('a test')
+      await node.start()
+      world.expect(Math.abs(aheadMs() - 1000) < 10, `ahead by ${aheadMs()} after a restart`)
+      const before = node.zone?.now() ?? 0
+      await world.sleep(10_000)
+      world.expect(Math.abs(aheadMs() - 2000) < 10, `ahead by ${aheadMs()} later`)
+      world.expect(Math.abs((node.zone?.now() ?? 0) - before - 11_000) < 10, 'it went on at the usual rate')
+      node.zone?.drift(1)
+      const then = aheadMs()
+      await world.sleep(10_000)
+      world.expect(Math.abs(aheadMs() - then) < 2, 'it drifts on')
+    }),
+    quietly,
+  )
+})
+
+test('given a damaged entry, when the journal is verified, then that is a problem, until the entry is compacted away', async () => {
+  const found: string[][] = []
+  const entry = { kind: 'handled', version: 1, atMs: 0, body: '{}' } as const
+  const append = { stream: 's', wakeAtMs: null }
+  await simulate(
+    defineScenario({
+      name: 'damaged',
+      nodes: { n: { journal: false } },
+      run: async (world) => {
+        const node = world.node('n')
+        const { zone } = node
+        if (zone === undefined) return
+        const journal = await node.disk.source(zone).open({ node: 'n', clock: zone })
+        const verify = async (): Promise<void> => {
+          const { problems } = await journal.verify()
+          found.push(problems.map(({ where }) => where))
+        }
+        await journal.append([{ ...append, expectedSeq: 0, entries: [entry] }])
+        await verify()
+        node.corrupt()
+        await verify()
+        const snapshot = { seq: 1, version: 1, atMs: 0, body: '{}', blobs: [] }
+        await journal.append([{ ...append, expectedSeq: 1, entries: [], snapshot }])
+        await journal.compact()
+        await verify()
+        world.expect((await journal.load('s')).lastSeq === 1, 'it does not load')
+      },
+    }),
+    quietly,
+  )
+
+  expect(found).toEqual([[], ['stream s at 1'], []])
+})
+
+test('given a node that is up, when it loses its disk, then its process is gone too', async () => {
+  await simulate(
+    shop(async (world) => {
+      await addOne(world, 'a', 'x')
+      const node = world.node('shop')
+      node.loseDisk()
+      world.expect(node.state === 'down', `it is ${node.state}`)
+      await node.up()
+      world.expect(node.incarnation === 2 && (await total(world)) === 0, 'it remembers')
+    }),
+    quietly,
+  )
+})
+
+test('given a scenario with faults of its own, when its process dies everywhere, then that comes to an end', async () => {
+  const scenario = shop(async (world) => {
+    world.node('shop').loseDisk()
+    await addOne(world, 'a', 'x')
+  })
+  const report = await crashEverywhere(scenario, { folder: false, maxWorlds: 500 })
+
+  expect(report.worlds).toBeLessThan(500)
+  expect(report.points).toBeGreaterThan(1)
 })
