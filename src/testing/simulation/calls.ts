@@ -1,6 +1,7 @@
-import { active, currentZone } from './active.ts'
-import { CallFailedError, EscapedSimulationError } from './errors.ts'
+import { active } from './active.ts'
+import { CallFailedError } from './errors.ts'
 import type { SimulatedWorld } from './simulated-world.ts'
+import { wrapPart } from './wrapped.ts'
 import type { Zone } from './zone.ts'
 
 /** One call of a simulated service. */
@@ -135,12 +136,10 @@ export class Calls {
   }
 }
 
-/** The parts of a client that stand in for it in a world, with the same names: functions that give an answer or a promise. */
-export type CallModel<Client> = {
-  readonly [Key in keyof Client]?: Client[Key] extends (...args: infer Args) => infer Result
-    ? (...args: Args) => Awaited<Result> | Result
-    : CallModel<Client[Key]>
-}
+/** What stands in for a client in a world: the same names, with functions that give an answer or a promise; as much of them as is called. */
+export type CallModel<Client> = Client extends (...args: infer Args) => infer Result
+  ? (...args: Args) => Awaited<Result> | Result
+  : { readonly [Key in keyof Client]?: CallModel<Client[Key]> }
 
 export interface WrapOptions<Client> {
   /** For reports: `gateway`. Default `service`. */
@@ -153,44 +152,20 @@ export interface WrapOptions<Client> {
  * A client of something outside (a database, an SDK, an HTTP service) whose calls go through the world in which they are
  * made: it decides when each arrives and whether it is done, fails, or is done without an answer. Outside of worlds it is
  * the client itself.
- * @throws {EscapedSimulationError} `SIMULATION_ESCAPED` for a call that the model does not have.
+ *
+ * In a world
+ * 1. every call gives a promise, also of a function that is not asynchronous: await it;
+ * 2. arguments and answers are copied where they are data, as by a network; instances of classes are handed on;
+ * 3. of an answer that is an async iterable each item is a call of its own, also in `for await (... of client.stream())`;
+ * 4. functions of a plain object that a call gives go through the world, too. Those of instances of classes do not.
+ * @throws {EscapedSimulationError} `SIMULATION_ESCAPED` for a call that the model does not have, or of what a call gives
+ * before it was awaited: `client.collection('x').insert()`.
  */
 export function wrap<Client extends object>(
   client: Client,
   { name = 'service', model }: WrapOptions<Client> = {},
 ): Client {
-  return wrapPart(client, model, name, model !== undefined)
-}
-
-function wrapPart<Part extends object>(part: Part, model: object | undefined, path: string, isModelled: boolean): Part {
-  const parts = new Map<PropertyKey, unknown>()
-  return new Proxy(part, {
-    get: (target, key, receiver): unknown => {
-      const real: unknown = Reflect.get(target, key, receiver)
-      // Whatever has this name in the model.
-      const modelled = model === undefined ? undefined : (Reflect.get(model, key) as unknown)
-      if (typeof real === 'object' && real !== null && typeof key === 'string') {
-        const made = parts.get(key) ?? wrapPart(real, modelled as object | undefined, `${path}.${key}`, isModelled)
-        parts.set(key, made)
-        return made
-      }
-      if (typeof real !== 'function' || typeof key !== 'string') return real
-      return (...args: unknown[]): unknown => {
-        const zone = currentZone()
-        const calls = active.host?.world.calls
-        if (zone === undefined || calls === undefined) return Reflect.apply(real, target, args)
-        const stands = isModelled ? modelled : real
-        const method = `${path}.${key}`
-        if (typeof stands !== 'function')
-          throw new EscapedSimulationError(
-            method,
-            method,
-            'its model has no such method: add it to the model of wrap()',
-          )
-        return calls.make(zone, method, args, () => Reflect.apply(stands, isModelled ? model : target, args) as unknown)
-      }
-    },
-  })
+  return wrapPart(client, { path: name, owner: undefined, stand: model ?? client, standOwner: undefined })
 }
 
 /**

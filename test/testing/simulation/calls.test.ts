@@ -4,6 +4,7 @@ import * as z from 'zod'
 import {
   callsTool,
   defineScenario,
+  EscapedSimulationError,
   faults,
   hostile,
   hostileResult,
@@ -13,6 +14,7 @@ import {
   simulate,
   wrap,
   type ModelReply,
+  type World,
 } from 'echelon/testing'
 
 const books = perWorld(() => ({ charges: 0 }))
@@ -63,6 +65,127 @@ const pays = (check: (answer: string, charges: number) => void, usd = 1) =>
 test('given a wrapped client outside of worlds, then it is the client', async () => {
   expect(client.name).toBe('bank')
   expect(await client.accounts.charge(1)).toMatch(/^receipt \d+$/)
+})
+
+/** Runs `run` in a world in which nothing fails. */
+const inWorld = (run: (world: World) => Promise<void>): Promise<unknown> =>
+  simulate(defineScenario({ name: 'services', nodes: {}, run }), {
+    ...{ seeds: 1, faults: faults.none(), twiceEvery: 0, folder: false },
+  })
+
+class Store {
+  readonly #rows = [1]
+  readonly index = new Map([['one', 1]])
+  static readonly limit = 9
+  readonly Limits = Store
+  get size(): number {
+    return this.#rows.length
+  }
+  list(): Promise<number[]> {
+    return Promise.resolve(this.#rows)
+  }
+  count(): number {
+    return this.#rows.length
+  }
+}
+
+test('given a client of a class, when it is wrapped, then its getters, maps, classes and methods are what they were', async () => {
+  const store = wrap(new Store())
+
+  expect(store.size).toBe(1)
+  expect(store.index.size).toBe(1)
+  expect(store.Limits.limit).toBe(9)
+  expect(store.list).toBe(store.list)
+  expect(store).toBeInstanceOf(Store)
+  expect(store.constructor).toBe(Store)
+  expect(Object.keys(store)).toEqual(['index', 'Limits'])
+  expect(await store.list()).toEqual([1])
+})
+
+test('given a frozen client, then its parts are under the world all the same', async () => {
+  const frozen = wrap(Object.freeze({ say: (text: string) => Promise.resolve(text) }), { name: 'frozen' })
+  expect(await frozen.say('outside')).toBe('outside')
+
+  await inWorld(async (world) => {
+    world.expect((await frozen.say('inside')) === 'inside', 'another answer')
+    world.expect(world.calls.of('frozen.say').length === 1, 'not under the world')
+  })
+})
+
+test('given a client that is a function, with functions of its own, then they are under the world', async () => {
+  const query = Object.assign((text: string) => Promise.resolve([text]), { end: () => Promise.resolve('ended') })
+  const sql = wrap(query, { name: 'sql' })
+  expect(await sql('select 1')).toEqual(['select 1'])
+
+  await inWorld(async (world) => {
+    const answers = [await sql('select 2'), await sql.end(), await sql.call(undefined, 'select 3')]
+    world.expect(JSON.stringify(answers) === '[["select 2"],"ended",["select 3"]]', JSON.stringify(answers))
+    world.expect(world.calls.made.map(({ name }) => name).join() === 'sql,sql.end,sql', 'not under the world')
+  })
+})
+
+test('given data that is sent and comes back, then neither end sees what the other does to it', async () => {
+  const rows = [{ at: new Date(0), n: 1 }]
+  const got: string[] = []
+  const db = wrap({
+    put: (row: { text: string }) => Promise.resolve(void got.push(row.text)),
+    list: () => Promise.resolve(rows),
+  })
+  await inWorld(async (world) => {
+    const row = { text: 'as sent' }
+    const put = db.put(row)
+    row.text = 'changed after the call'
+    await put
+    const list = await db.list()
+    world.expect(list[0]?.at instanceof Date && list[0].at !== rows[0]?.at, 'not a copy')
+    list.push({ at: new Date(1), n: 2 })
+    world.expect(JSON.stringify(world.calls.made[0]?.args) === '[{"text":"as sent"}]', 'another call')
+  })
+
+  expect(got).toEqual(['as sent'])
+  expect(rows).toHaveLength(1)
+})
+
+test('given a stream, awaited or not, then its items come through the world, one by one', async () => {
+  const feed = wrap({ items, open: () => Promise.resolve(items(2)) }, { name: 'feed' })
+  const seen: unknown[] = []
+  await inWorld(async (world) => {
+    for await (const item of feed.items(3)) seen.push(item)
+    for await (const item of await feed.open()) seen.push(item)
+    world.expect(world.calls.of('feed.items.next').length === 4, 'not one by one')
+    world.expect(world.nowMs >= 8 * 2, 'without time')
+  })
+
+  expect(seen).toEqual([0, 1, 2, 0, 1])
+})
+
+async function* items(n: number): AsyncGenerator<number> {
+  for (let i = 0; i < n; i += 1) yield await Promise.resolve(i)
+}
+
+test('given a call that gives an object of functions, when it is awaited, then they are under the world, else an error says to await it', async () => {
+  const base = {
+    collection: (name: string) => ({ insert: (n: number) => Promise.resolve(`${name} ${n}`) }),
+    count: () => 3,
+  }
+  const db = wrap(base, { name: 'db' })
+  const failures: unknown[] = []
+  await inWorld(async (world) => {
+    // Its type does not say that it is a promise here.
+    const collection = await Promise.resolve(db.collection('a'))
+    world.expect((await collection.insert(1)) === 'a 1', 'another answer')
+    world.expect(world.calls.of('db.collection().insert').length === 1, 'not under the world')
+    world.expect((db.count() as unknown) instanceof Promise, 'not a promise')
+    try {
+      await db.collection('b').insert(2)
+    } catch (error) {
+      failures.push(error)
+    }
+  })
+
+  expect(failures[0]).toBeInstanceOf(EscapedSimulationError)
+  expect(String(failures[0])).toMatch(/db\.collection\(\)\.insert\(\).*await it/)
+  expect(await base.collection('c').insert(3)).toBe(await db.collection('c').insert(3))
 })
 
 test('given a call in a world, then the service does it, its answer comes back, and each world has accounts of its own', async () => {
