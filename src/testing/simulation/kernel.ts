@@ -143,11 +143,6 @@ export class SimulationKernel {
       .choose(labels.length, (random) => decisions.strategy.pick(labels, random))
   }
 
-  /** Time passes though somebody may have a turn to take: what falls due meanwhile is late. */
-  stall(ms: number): void {
-    this.#passTo(this.#nowMs + ms)
-  }
-
   /**
    * One step. `untilMs`: no event after that time is waited for. Rejects when time does not get on.
    *
