@@ -1,6 +1,6 @@
 import { createHook, type AsyncHook, type HookCallbacks } from 'node:async_hooks'
 import { active } from './active.ts'
-import { isConsole } from './where.ts'
+import { isConsole, isLookingAtStack, stackHere } from './where.ts'
 
 /**
  * Kinds of asynchronous work that Node itself does outside of the event loop of a world, as `async_hooks` names them. All
@@ -59,8 +59,8 @@ export function watchEscapes(): () => void {
     init: (_id, type) => {
       const { host } = active
       const what = real.get(type)
-      if (what === undefined || ownDepth > 0 || host?.current === undefined) return
-      const stack = new Error('here').stack ?? ''
+      if (what === undefined || ownDepth > 0 || isLookingAtStack() || host?.current === undefined) return
+      const stack = stackHere()
       if (!isConsole(stack)) host.escaped(what, stack)
     },
   }

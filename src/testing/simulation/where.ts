@@ -11,6 +11,33 @@ const isOfLibrary = (frame: string): boolean =>
 /** The frames of a stack, without its message. */
 const framesOf = (stack: string): readonly string[] => stack.split('\n').filter((line) => /^\s+at /.test(line))
 
+/** Frames of a stack that is looked at: what was called last, and what led there. */
+const shownFrames = 50
+let isLooking = false
+
+/** Whether a stack is taken just now: tools that show the source in it read files for that. */
+export const isLookingAtStack = (): boolean => isLooking
+
+/** The stack here, however many frames those of errors have. */
+export function stackHere(): string {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = shownFrames
+  isLooking = true
+  try {
+    return new Error('here').stack ?? ''
+  } finally {
+    isLooking = false
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+/** What loads modules, or shows the source of one in a stack. */
+const loaders =
+  /^\s+at (?!async ).*(node:internal\/(modules|source_map)\/|prepareStackTrace|\/node_modules\/(@vitest|vitest|vite|vite-node|tsx|source-map-support)\/)/
+
+/** Whether a file is read since a module is loaded: that is no business of the code that runs. */
+export const isLoadOfModule = (stack: string): boolean => framesOf(stack).some((frame) => loaders.test(frame))
+
 /** The innermost place of a stack that is neither Node's, nor a library's, nor ours: `file:line:column`. */
 export function placeOf(stack: string): string {
   const frame = framesOf(stack).find((line) => !isOfLibrary(line))

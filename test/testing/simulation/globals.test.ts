@@ -2,11 +2,13 @@
 import crypto from 'node:crypto'
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
-import { readFileSync } from 'node:fs'
+import http, { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import { connect, Socket, type AddressInfo } from 'node:net'
+import fs, { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { runInThisContext } from 'node:vm'
+import { setImmediate as immediately, setTimeout as sleep } from 'node:timers/promises'
 import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { expect, test, vi } from 'vitest'
@@ -266,4 +268,80 @@ test.each([
   ],
 ])('given %s in a handler, then it is noticed', async (_name, code, what) => {
   await expect(inHandler(code)).rejects.toThrow(what)
+})
+
+/** The function as if it were of a package: its frames are those of a file in `node_modules`. */
+const inLibrary = (source: string, ...args: unknown[]): unknown => {
+  // It is the function that the source says.
+  const library = runInThisContext(source, { filename: '/app/node_modules/sdk/index.js' }) as (
+    ...given: unknown[]
+  ) => unknown
+  return library(...args)
+}
+
+test.each([
+  ['fetch', () => inLibrary('() => fetch("http://127.0.0.1:1/")'), /globalThis\.fetch/],
+  ['http.get', () => inLibrary('(http) => http.get("http://127.0.0.1:1/")', http), /http\.get/],
+  ['net.Socket', () => inLibrary('(Socket) => new Socket().connect(1, "127.0.0.1")', Socket), /net\.Socket\.connect/],
+  ['fs', () => inLibrary('(fs, path) => fs.readFileSync(path)', fs, import.meta.filename), /fs\.readFileSync/],
+])('given a library that uses %s in a handler, then that is refused too', async (_name, code, what) => {
+  await expect(inHandler(code)).rejects.toThrow(what)
+})
+
+test('given a module that is loaded in a handler, then its files are read', async () => {
+  let name: unknown
+  await inHandler(() => {
+    const loaded: unknown = createRequire(import.meta.url)('../../../tsconfig.json')
+    name = typeof loaded
+  })
+
+  expect(name).toBe('object')
+})
+
+test('given stacks without frames, when code reads a file in a handler, then that is refused', async () => {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    await expect(inHandler(() => readFileSync(import.meta.filename))).rejects.toThrow(/fs\.readFileSync/)
+    expect(Error.stackTraceLimit).toBe(0)
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+})
+
+test('given a Date, then its constructor is Date, in worlds and outside', async () => {
+  const seen: unknown[] = []
+  await inHandler(() => seen.push(new Date(0).constructor === Date))
+
+  expect([...seen, new Date(0).constructor === Date]).toEqual([true, true])
+})
+
+test('given timers in a world, then their details are those of Node', async () => {
+  const seen: unknown[] = []
+  await inHandler(() => {
+    const startMs = Date.now()
+    setTimeout(() => seen.push(['timeout 0', Date.now() - startMs]), 0)
+    setImmediate(() => seen.push(['immediate', Date.now() - startMs]))
+    const cleared = setTimeout(() => seen.push('a timer that was cleared by its number'), 5)
+    clearTimeout(Number(cleared))
+    try {
+      // What JavaScript may give.
+      setTimeout('code' as unknown as () => void, 1)
+    } catch (error) {
+      seen.push(error)
+    }
+  })
+
+  expect(seen).toEqual([expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }), ['immediate', 0], ['timeout 0', 1]])
+})
+
+test('given a signal that is aborted, then setImmediate of timers/promises heeds it', async () => {
+  let caught: unknown
+  await inHandler(() =>
+    immediately(1, { signal: AbortSignal.abort() }).catch((error: unknown) => {
+      caught = error
+    }),
+  )
+
+  expect(caught).toMatchObject({ code: 'ABORT_ERR' })
 })
