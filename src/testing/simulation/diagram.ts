@@ -4,8 +4,9 @@ import type { TraceLine } from './trace.ts'
 const mostLines = 120
 
 /** What is of no use to whoever looks for a mistake. */
-export const isNoise = ({ what }: TraceLine): boolean =>
-  what === 'spawned' || what === 'started' || what.startsWith('wrote ') || what === 'stopped: shutdown: passivated'
+export const isNoise = ({ what }: TraceLine): boolean => noise.has(what) || what.startsWith('wrote ')
+
+const noise: ReadonlySet<string> = new Set(['spawned', 'started', 'is written', 'stopped: shutdown: passivated'])
 
 /** Mermaid takes neither these in names nor semicolons in texts. */
 const plain = (text: string): string =>

@@ -166,6 +166,14 @@ export const mailboxesLaw = defineLaw({
         },
         kill: async () => {
           const receiver = world.pick(receivers, 'killed')
+          // At work, or whatever it is at.
+          if (world.choose(2, 'at work') === 1) {
+            const n = next()
+            await onNode(node, (runtime) =>
+              runtime.ref(`/user/${receiver.name}`, receiver)?.tell({ type: 'receiver.take', n, from: 'outside' }),
+            )
+            await world.sleep(2)
+          }
           await onNode(node, (runtime) => runtime.ref(`/user/${receiver.name}`)?.kill())
         },
         wait: () => world.sleep(world.pick([1, 6, 100], 'wait')),
