@@ -165,7 +165,7 @@ export class SimulationKernel {
           if (step?.kind === 'ran') this.#options.afterStep()
           if (step !== undefined) resolve(step)
         } catch (error) {
-          reject(error as Error)
+          reject(error)
         }
       }
       unwatched(() => {
