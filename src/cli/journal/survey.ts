@@ -91,7 +91,8 @@ export async function survey(reader: JournalReader, host: CommandHost, most: num
   }
 
   // What is unfinished has no time of its own.
-  for (const { stream, wakeAtMs } of await reader.due(nowMs, { limit: most })) await look(stream, wakeAtMs || nowMs, wakeAtMs)
+  for (const { stream, wakeAtMs } of await reader.due(nowMs, { limit: most }))
+    await look(stream, wakeAtMs || nowMs, wakeAtMs)
   let streams = 0
   for await (const { stream, lastSeq, snapshotSeq, atMs, wakeAtMs } of streamsOf(reader, { signal })) {
     streams += 1

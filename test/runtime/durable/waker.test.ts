@@ -60,7 +60,10 @@ describe('unfinished work', () => {
   test('given it on disk and a wall clock that was set back by three hours, when a node starts, then it is done all the same', async () => {
     const world = disk()
     const earlier = new VirtualClock({ epochMs: nowMs - 3 * 3_600_000 })
-    await using before = await createTestRuntime({ journal: world.journal, clock: new VirtualClock({ epochMs: nowMs }) })
+    await using before = await createTestRuntime({
+      journal: world.journal,
+      clock: new VirtualClock({ epochMs: nowMs }),
+    })
     world.dieAfter(1)
     void before.runtime.get(sleeper, 'a').tell({ type: 'note' }, { durable: true, id: 'x' })
     await before.settle()

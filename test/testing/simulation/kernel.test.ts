@@ -131,7 +131,9 @@ test.each([
   [{ n: 5 as never }, /nodes\.n/],
   [{ n: counter as never }, /nodes\.n/],
 ])('given nodes that are none, then they are refused by name', async (nodes, name) => {
-  await expect(simulate(defineScenario({ name: 'nodes', nodes, run: () => undefined }), { folder: false })).rejects.toThrow(name)
+  await expect(
+    simulate(defineScenario({ name: 'nodes', nodes, run: () => undefined }), { folder: false }),
+  ).rejects.toThrow(name)
 })
 
 test('given a check that gives a promise, or a condition that throws, then the world says so', async () => {
