@@ -18,7 +18,7 @@
 import { parseArgs } from 'node:util'
 import { traceText } from '../../src/testing/simulation/report.ts'
 import { readCase } from '../../src/testing/simulation/simcase.ts'
-import { replay } from '../../src/testing/simulation/simulate.ts'
+import { replay } from '../../src/testing/simulation/replay.ts'
 import { goalsOf, lineOf, missing } from './campaign/goals.ts'
 import { runProcesses } from './campaign/processes.ts'
 import type { Tally } from './campaign/slice.ts'

@@ -1,5 +1,5 @@
 import { diagramOf, sizeText, traceText } from '../../testing/simulation/report.ts'
-import { replay, type Replay } from '../../testing/simulation/simulate.ts'
+import { replay, type Replay } from '../../testing/simulation/replay.ts'
 import type { SimulationCase } from '../../testing/simulation/simcase.ts'
 import { jsonLine, printable, printableLines } from '../format.ts'
 import { exitCodes, type CommandHost } from '../host.ts'

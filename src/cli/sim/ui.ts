@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { replay } from '../../testing/simulation/simulate.ts'
+import { replay } from '../../testing/simulation/replay.ts'
 import { jsonLine } from '../format.ts'
 import { exitCodes, type CommandHost } from '../host.ts'
 import { openCase } from './module.ts'

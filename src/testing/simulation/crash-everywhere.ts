@@ -4,7 +4,7 @@ import { fail } from './explore.ts'
 import { faults } from './faults.ts'
 import { runWorld, type RunOptions } from './run-world.ts'
 import type { Scenario } from './scenario.ts'
-import { runOptionsOf, type SimulateOptions } from './simulate.ts'
+import { runOptionsOf, type SimulateOptions } from './simulate-options.ts'
 
 /** Where a process dies: before and after each commit of its journal, or after each of its steps. */
 export type CrashPlace = 'every-commit' | 'every-step'

@@ -2,49 +2,15 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DefinitionInvalidError } from '../../core/errors.ts'
 import { systemClock } from '../../core/clock.ts'
-import { millisecondsOf, type Duration } from '../duration.ts'
-import { SimulationCaseError, SimulationFailedError } from './errors.ts'
-import { checkFaults, faults as plans, type FaultPlan } from './faults.ts'
-import { standardInvariants } from './invariants/standard.ts'
-import type { Invariant } from './invariant.ts'
+import { SimulationFailedError } from './errors.ts'
+import { caseOf } from './replay.ts'
 import { failureText } from './report.ts'
 import { runWorld, type Plan, type RunOptions, type WorldResult } from './run-world.ts'
 import { nameOf, sometimesOf, type Scenario } from './scenario.ts'
 import { signatureOf } from './signature.ts'
 import { shrink, type ShrinkReport } from './shrink.ts'
-import { hashOf, optionsOf, writeCase, type SimulationCase } from './simcase.ts'
-import type { StrategyName } from './strategy.ts'
-
-export interface SimulateOptions {
-  /** How many worlds, or the seeds themselves. Default 100. */
-  readonly seeds?: number | readonly (number | string)[]
-  /** The first seed of so many. Default 1. */
-  readonly seed?: number
-  /** What fails. Default `faults.standard()`. */
-  readonly faults?: FaultPlan
-  /** Those of Echelon that are looked at: `all`, `none`, or a list. Those of the scenario always are. Default `all`. */
-  readonly invariants?: 'all' | 'none' | readonly Invariant[]
-  /** The only strategy. Default: drawn from the seed, most often PCT. */
-  readonly strategy?: StrategyName
-  /** Time of the world that a scenario may take: `'2h'`. Default a day. */
-  readonly virtual?: Duration
-  /** Time of the world after the scenario in which everything has to come to rest. Default two minutes. */
-  readonly settle?: Duration
-  /** Code of the user may not use global time and randomness, even virtual. Default false. */
-  readonly strict?: boolean
-  /** Each so many-th world is run twice and has to go the same way. 0: none. Default 20. */
-  readonly twiceEvery?: number
-  /** Worlds that are run to shrink a failure at most. Default 2,000. */
-  readonly maxShrinkRuns?: number
-  /** Where a failure is written to. `false`: nowhere. Default `simcases`. */
-  readonly folder?: string | false
-  /** Module that exports the scenario, so that `echelon sim replay` finds it: its `import.meta.url`, or a path from `folder`. */
-  readonly module?: string
-  /** Ends it between two worlds, also while a failure is shrunk: `simulate` rejects with its reason. */
-  readonly signal?: AbortSignal
-  /** Called now and then. */
-  readonly onProgress?: (report: CampaignReport) => void
-}
+import { writeCase } from './simcase.ts'
+import { runOptionsOf, seedsOf, type SimulateOptions } from './simulate-options.ts'
 
 /** What a campaign has gone through. */
 export interface CampaignReport {
@@ -195,45 +161,6 @@ export function moduleFrom(folder: string, module: string): string {
   return path.relative(folder, fileURLToPath(module)).replaceAll(path.sep, '/')
 }
 
-function seedsOf({ seeds = 100, seed: first = 1 }: SimulateOptions): Iterable<number | string> {
-  if (typeof seeds !== 'number') {
-    if (!isList(seeds) || seeds.length === 0)
-      throw new DefinitionInvalidError('simulate: seeds', 'give how many, or a list that is not empty')
-    return seeds
-  }
-  if (!Number.isSafeInteger(seeds) || seeds < 1)
-    throw new DefinitionInvalidError('simulate: seeds', `${seeds} is not a positive integer`)
-  return Array.from({ length: seeds }, (_, index) => first + index)
-}
-
-// Untyped code gives anything. `Array.isArray` would make lists of `any` of them.
-const isList = (given: unknown): given is readonly unknown[] => Array.isArray(given)
-
-function listOf(invariants: NonNullable<SimulateOptions['invariants']>): readonly Invariant[] {
-  if (invariants === 'all') return standardInvariants()
-  if (invariants === 'none') return []
-  if (!isList(invariants))
-    throw new DefinitionInvalidError('simulate: invariants', "give 'all', 'none' or a list of invariants")
-  return invariants
-}
-
-export function runOptionsOf({
-  faults = plans.standard(),
-  invariants = 'all',
-  virtual,
-  settle,
-  strict,
-}: SimulateOptions): RunOptions {
-  checkFaults(faults)
-  return {
-    faults,
-    invariants: listOf(invariants),
-    maxMs: virtual === undefined ? undefined : millisecondsOf(virtual, 'simulate: virtual'),
-    settleMs: settle === undefined ? undefined : millisecondsOf(settle, 'simulate: settle'),
-    strict,
-  }
-}
-
 /** Looks for the fewest decisions with which the world of `plan` still breaks the same invariant. */
 export function shrinkWorld(
   scenario: Scenario,
@@ -255,63 +182,6 @@ export function shrinkWorld(
     },
     { maxRuns },
   )
-}
-
-/** The file of a failure. */
-export function caseOf(
-  scenario: Scenario,
-  { seed, strategy }: Plan,
-  result: WorldResult,
-  options: RunOptions,
-): SimulationCase {
-  return {
-    format: 'echelon-simcase',
-    version: 1,
-    scenario: nameOf(scenario),
-    scenarioHash: hashOf(scenario),
-    seed,
-    ...(strategy === undefined ? {} : { strategy }),
-    deviations: [...result.deviations],
-    faults: options.faults ?? plans.none(),
-    ...(options.maxMs === undefined ? {} : { maxMs: options.maxMs }),
-    ...(options.settleMs === undefined ? {} : { settleMs: options.settleMs }),
-    ...(options.strict === true ? { strict: true } : {}),
-    invariant: result.violation?.invariant ?? '',
-    message: result.violation?.message ?? '',
-    traceHash: result.traceHash,
-  }
-}
-
-export interface Replay {
-  readonly result: WorldResult
-  /** Whether it broke the same invariant. */
-  readonly isSame: boolean
-  /** Whether it went the same way to the last byte: false when the scenario or the code has changed. */
-  readonly isExact: boolean
-  /** Whether the scenario is another one than when it was found. */
-  readonly hasChanged: boolean
-}
-
-/**
- * Runs the world of a case again, with its trace. `invariants`: those that it was found with.
- * @throws {SimulationCaseError} `SIMULATION_CASE` for a case of another scenario.
- */
-export async function replay(
-  scenario: Scenario,
-  found: SimulationCase,
-  { invariants = 'all' }: Pick<SimulateOptions, 'invariants'> = {},
-): Promise<Replay> {
-  if (found.scenario !== nameOf(scenario))
-    throw new SimulationCaseError('replay', `the case is of '${found.scenario}', and this is '${nameOf(scenario)}'`)
-  const { seed, strategy, deviations } = found
-  const options = { ...optionsOf(found), invariants: listOf(invariants), keepTrace: true }
-  const result = await runWorld(scenario, { seed, strategy, deviations }, options)
-  return {
-    result,
-    isSame: result.violation?.invariant === found.invariant,
-    isExact: result.traceHash === found.traceHash,
-    hasChanged: hashOf(scenario) !== found.scenarioHash,
-  }
 }
 
 /** The first decision in which two runs of one plan differ. */
