@@ -13,19 +13,21 @@ export interface CurvePoint extends Readonly<Record<Outcome, number>> {
   readonly p99Ms: number | undefined
 }
 
+const noCounts = (): Record<Outcome, number> => ({
+  good: 0,
+  late: 0,
+  refused: 0,
+  failed: 0,
+  expired: 0,
+  unsent: 0,
+  unfinished: 0,
+})
+
 /** The stretch of time that an arrival belongs to, while it is counted. */
 export class Slice {
   readonly fromMs: number
   readonly toMs: number
-  readonly counts: Record<Outcome, number> = {
-    good: 0,
-    late: 0,
-    refused: 0,
-    failed: 0,
-    expired: 0,
-    unsent: 0,
-    unfinished: 0,
-  }
+  readonly counts = noCounts()
   /** Gone once the slice has been made a point. */
   #latencies: Latencies | undefined
   #offered = 0
@@ -124,16 +126,7 @@ export const evenEdges = (durationMs: number, everyMs: number): readonly number[
 
 /** All points in one. */
 export function totalOf(points: readonly CurvePoint[]): Readonly<Record<Outcome | 'offered', number>> {
-  const total: Record<Outcome | 'offered', number> = {
-    offered: 0,
-    good: 0,
-    late: 0,
-    refused: 0,
-    failed: 0,
-    expired: 0,
-    unsent: 0,
-    unfinished: 0,
-  }
+  const total = { offered: 0, ...noCounts() }
   for (const point of points) for (const key of ['offered', ...outcomes] as const) total[key] += point[key]
   return total
 }

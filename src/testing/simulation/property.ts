@@ -1,5 +1,6 @@
 import type { Arbitrary, IAsyncPropertyWithHooks, Random, Stream, Value } from 'fast-check'
 import { fastCheck, type FastCheck } from '../fast-check.ts'
+import { decode, encode } from '../../actors/durable/values.ts'
 import type { AnyDefinition } from '../../actors/definition.ts'
 import type { MessageOf, Protocol } from '../../actors/protocol.ts'
 import { perWorld } from './calls.ts'
@@ -97,7 +98,7 @@ export function replayProperty<Model = undefined>(
   const done = (found.commands ?? []).map(({ name, argument }) => {
     const index = options.commands.findIndex((command) => command.name === name)
     if (index < 0) throw new SimulationCaseError('replayProperty', `there is no command '${name}'`)
-    return { index, argument }
+    return { index, argument: argument === undefined ? undefined : decode(JSON.stringify(argument)) }
   })
   return replay(playing(scenario, options, done), found, options)
 }
@@ -139,7 +140,11 @@ async function failProperty<Model>(
 ): Promise<never> {
   const result = await runWorld(scenario, { ...plan, deviations: plan.came }, { ...run, keepTrace: true })
   const size = plan.came?.length ?? 0
-  const named = plan.commands.map(({ index, argument }) => ({ name: commands[index]?.name ?? '', argument }))
+  const named = plan.commands.map(({ index, argument }) => ({
+    name: commands[index]?.name ?? '',
+    // What JSON has no word for, as a date or a bigint, is tagged.
+    argument: JSON.parse(encode(argument, `the argument of '${commands[index]?.name ?? ''}'`)) as unknown,
+  }))
   const file =
     folder === undefined ? undefined : writeCase(folder, { ...caseOf(scenario, plan, result, run), commands: named })
   const report = failureText({

@@ -153,3 +153,34 @@ test('given a property with a folder, then its smallest failure is written last,
   expect([replayed.isSame, replayed.isExact]).toEqual([true, true])
   expect(() => replayProperty(scenario, { ...options, commands: [] }, found)).toThrow(/no command 'tell counter a'/)
 })
+
+test('given arguments that JSON has no word for, when a failure is written, then it replays with them', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'echelon-property-'))
+  const seen: unknown[] = []
+  const scenario = { name: 'odd arguments', nodes: {} }
+  const options: ActorPropertyOptions<undefined> = {
+    folder,
+    commands: [
+      {
+        name: 'take',
+        argument: fc.record({
+          big: fc.constant(7n),
+          at: fc.constant(new Date(5)),
+          map: fc.constant(new Map([['a', 1]])),
+        }),
+        run: (_world, argument) => {
+          seen.push(argument)
+          throw new Error('taken')
+        },
+      },
+      { name: 'nothing', run: () => undefined },
+    ],
+  }
+  await foundIn(fc.assert(actorProperty(scenario, options), { seed: 1, numRuns: 50 }))
+  const found = readCase(path.join(folder, readdirSync(folder)[0] ?? ''))
+  seen.length = 0
+  const { isExact } = await replayProperty(scenario, options, found)
+
+  expect(isExact).toBe(true)
+  expect(seen).toEqual([{ big: 7n, at: new Date(5), map: new Map([['a', 1]]) }])
+})
