@@ -403,3 +403,28 @@ test('given a scenario with faults of its own, when its process dies everywhere,
   expect(report.worlds).toBeLessThan(500)
   expect(report.points).toBeGreaterThan(1)
 })
+
+test('given appends that wait when a process dies, then none, some or all of them are on disk, the first of them', async () => {
+  const kept = new Set<string>()
+  await simulate(
+    shop(async (world) => {
+      const names = ['a', 'b', 'c']
+      for (const name of names) await addOne(world, name, 'first')
+      const { disk } = world.node('shop')
+      const seqOf = (name: string): number => disk.store.streams.get(`/durable/counter/${name}`)?.lastSeq ?? 0
+      const before = names.map(seqOf)
+      const told = names.map((name) =>
+        world.get(counter, name).tell({ type: 'counter.add', by: 1 }, { durable: true, id: 'second' }),
+      )
+      await world.sleep(0.2) // less than a commit takes
+      world.node('shop').crash('a test')
+      await Promise.allSettled(told)
+      kept.add(names.filter((name, index) => seqOf(name) > (before[index] ?? 0)).join(''))
+    }),
+    { ...quietly, seeds: 60 },
+  )
+
+  expect([...kept].toSorted()).toEqual(expect.arrayContaining(['', 'abc']))
+  expect(kept.size).toBeGreaterThan(2)
+  expect([...kept].every((names) => 'abc'.startsWith(names))).toBe(true)
+})
